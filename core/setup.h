@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * setup.h - what a runtime was told to be: configuration, read and checked.
+ *
+ * A setup is everything the YAML file, the environment and the API said about
+ * one runtime, after every option has been parsed and every named plugin has
+ * been found, loaded and checked. It is made before any worker exists and is
+ * constant afterwards; strings and config structs in it live as long as it.
+ */
+#ifndef MO_SETUP_H
+#define MO_SETUP_H
+
+#include <stdbool.h>
+
+#include <moirai/plugin.h>
+#include <moirai/runtime.h>
+
+/* The `runtime:` section. */
+struct mo_runtime_options {
+    uint64_t workers;               /* 0: as many as this process may use */
+    uint64_t blocking_threads;      /* most threads of the blocking pool */
+    uint64_t max_tasks;             /* live at once; 0: no limit */
+    uint64_t trace;                 /* events kept per worker; 0: off */
+    int64_t stop_grace;             /* ns a stop waits after cancelling */
+};
+
+/* A plugin that was chosen, with its options filled in. */
+struct mo_chosen {
+    const struct moirai_plugin *plugin;     /* the loader's checked copy */
+    const void *ops;                /* zero-extended to the core's size */
+    const void *config;             /* as the plugin's options say */
+};
+
+struct mo_setup;
+
+/* Reads and checks everything `config` (borrowed, NULL: environment and
+ * presets only) says. On 0 *setup is the caller's, to be given back with
+ * mo_setup_close. Otherwise -EINVAL (or another negative errno), and *err
+ * lists every mistake, a line each. Not thread-safe against itself: libltdl
+ * is not; the caller (mo_runtime) serialises. */
+int mo_setup_open(const struct moirai_config *config, struct mo_setup **setup,
+                  struct moirai_error *err);
+void mo_setup_close(struct mo_setup *setup);
+
+const struct mo_runtime_options *mo_setup_runtime(const struct mo_setup *s);
+const struct mo_chosen *mo_setup_sched(const struct mo_setup *s);
+const struct mo_chosen *mo_setup_stack(const struct mo_setup *s);
+
+/* The channel that YAML calls `name`; NULL if there is none. */
+const struct mo_chosen *mo_setup_chan(const struct mo_setup *s,
+                                      const char *name);
+
+/* A channel described by the program: plugin `name` (NULL: "ring") and its
+ * options as "key=value" texts, NULL-terminated (NULL: presets). The result
+ * lives as long as the setup and is shared by calls that say the same. Thread-
+ * safe; loads no file: only what is builtin or already loaded can be named. */
+int mo_setup_chan_make(struct mo_setup *s, const char *name,
+                       const char *const *options,
+                       const struct mo_chosen **chosen,
+                       struct moirai_error *err);
+
+#endif
