@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/chan.h - typed queues between tasks, wherever they are.
+ *
+ * A program holds endpoints. An endpoint sends, receives, or both; several
+ * may lead to the same channel. Where the channel lives, how much it holds and
+ * in which order it gives messages out is configuration.
+ *
+ * Rules (Go's): sends and receives block until they can go on; a message is
+ * received once, in the order the discipline promises; a send happens before
+ * the receive that gets it. Closing says "no more messages": what is stored is
+ * still received, then receivers get -EPIPE, and senders get -EPIPE at once. A
+ * channel is also closed when its last sending endpoint has been put.
+ *
+ * Messages are bytes, copied in and out. A send that returned 0 has taken its
+ * message; on an error the caller still owns it. What nobody received when the
+ * channel goes is given to the element's `drop`.
+ *
+ * Thread: any function may be called from tasks and plain threads, and one
+ * endpoint may be used by several at once.
+ */
+#ifndef MOIRAI_CHAN_H
+#define MOIRAI_CHAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moirai/error.h>
+#include <moirai/time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct moirai_runtime;
+struct moirai_chan;                 /* an endpoint */
+
+/* What a channel carries. */
+struct moirai_elem {
+    uint32_t size;                  /* sizeof(struct moirai_elem) */
+    uint32_t align;                 /* of one message; 0: 16 */
+    size_t bytes;                   /* of one message; 0: only the event */
+    size_t limit;                   /* 0: messages are all `bytes` long */
+    void (*drop)(void *message, void *ctx);     /* NULL: nothing to free */
+    void *ctx;
+    const char *codec;              /* for the wire; NULL: raw bytes */
+    uint64_t schema;                /* must agree on both ends; 0: any */
+};
+
+/* The descriptor of messages of a C type without a destructor. */
+#define MOIRAI_ELEM(type)                                                     \
+    { sizeof(struct moirai_elem), (uint32_t)__alignof__(type), sizeof(type), 0, \
+      NULL, NULL, NULL, 0 }
+
+#define MOIRAI_SEND 1u
+#define MOIRAI_RECV 2u
+#define MOIRAI_BOTH 3u
+
+/* What travels with a message, off unless tracing asks for it. */
+struct moirai_meta {
+    uint32_t size;                  /* sizeof(struct moirai_meta) */
+    uint32_t flags;
+    uint64_t id;                    /* per channel, from 1 */
+    int64_t sent_ns;                /* on the runtime's clock */
+    uint8_t trace_id[16];           /* W3C trace context */
+    uint8_t span_id[8];
+};
+
+/* Opens an endpoint of the channel that the configuration calls `name`; the
+ * first to open it creates it. Endpoints must agree on the element. `mode` is
+ * MOIRAI_SEND, _RECV or _BOTH. On 0 *chan is the caller's, put it back.
+ * -ENOENT: no such channel; -EINVAL: the element does not fit; -ENOMEM;
+ * -ECHILD in a forked child. `elem` is copied, `err` may be NULL. */
+int moirai_chan_open(struct moirai_runtime *runtime, const char *name,
+                     uint32_t mode, const struct moirai_elem *elem,
+                     struct moirai_chan **chan, struct moirai_error *err);
+
+/* Makes an unnamed channel. `plugin` names the discipline (NULL: ring) and
+ * `options` its settings as "capacity=64" texts, NULL-terminated (NULL: their
+ * presets). A ring of capacity 0 is a rendezvous: each send waits for its
+ * receiver. The endpoint does both; narrow it with moirai_chan_dup. */
+int moirai_chan_make(struct moirai_runtime *runtime, const char *plugin,
+                     const char *const *options,
+                     const struct moirai_elem *elem, struct moirai_chan **chan,
+                     struct moirai_error *err);
+
+/* Another endpoint of the same channel, for `mode`, which must be part of what
+ * `chan` can do. 0, -EINVAL, -ENOMEM. */
+int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
+                    struct moirai_chan **copy);
+
+/* One more reference to the same endpoint, and one less. The last put gives
+ * the endpoint back; NULL is allowed there. */
+struct moirai_chan *moirai_chan_get(struct moirai_chan *chan);
+void moirai_chan_put(struct moirai_chan *chan);
+
+/* No more messages. 0, or -EPIPE if it was closed already. Does not wait. */
+int moirai_chan_close(struct moirai_chan *chan);
+
+/* Sends one message (borrowed, copied). 0; -EPIPE: closed; -EAGAIN for
+ * MOIRAI_NOW, -ETIMEDOUT, -ECANCELED, -ECHILD: not sent; -EBADF: the endpoint
+ * does not send. Can wait. */
+int moirai_chan_send(struct moirai_chan *chan, const void *message,
+                     int64_t deadline_ns);
+
+/* Receives one message into `message` (the caller's, of the element's size).
+ * 0; -EPIPE: closed and nothing is left; else as send. Can wait. */
+int moirai_chan_recv(struct moirai_chan *chan, void *message,
+                     int64_t deadline_ns);
+
+/* Sends an array of n messages in order; waits for room as often as needed.
+ * Returns how many were sent, which is less than n only when the channel was
+ * closed, the deadline came or the caller was cancelled in between; if none
+ * was sent, the error. Can wait. */
+int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
+                               size_t n, int64_t deadline_ns);
+
+/* Receives at least `min` and at most `max` messages into an array; waits
+ * until min (0: takes what is there) have come. Returns how many, less than
+ * min only as above; if none, the error. Can wait. */
+int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
+                               size_t min, size_t max, int64_t deadline_ns);
+
+/* Messages stored now, and how many can be (SIZE_MAX: unbounded). */
+size_t moirai_chan_length(struct moirai_chan *chan);
+size_t moirai_chan_capacity(struct moirai_chan *chan);
+
+/* for each message until the channel is closed and empty, or the caller is
+ * cancelled:  MOIRAI_RECV_EACH(chan, &word) { use(word); } */
+#define MOIRAI_RECV_EACH(chan, message)                                       \
+    while (moirai_chan_recv((chan), (message), MOIRAI_NEVER) == 0)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

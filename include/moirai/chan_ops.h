@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/chan_ops.h - how a channel stores and orders its messages.
+ *
+ * A channel plugin (a discipline) holds elements; the core does the waiting:
+ * fairness, select, close, deadlines, direct hand-off, counters, tracing.
+ *
+ * Thread:  any, workers and plain threads.
+ * Locks:   the core holds the channel's lock around every function but init
+ *          and fini, so an ordinary discipline needs none. None may block,
+ *          wait, or call the runtime; they should be short. A discipline that
+ *          says MOIRAI_CHAN_CONCURRENT is called without the lock, except for
+ *          seal, attach and detach, and orders its operations itself.
+ * Memory:  state zeroed, of size state_size(...), aligned to 128 bytes; the
+ *          core allocates it and takes it back.
+ * Owner:   an element is copied in by push and out by pop, bytes only. Those
+ *          that are left when the channel goes are taken out by the core with
+ *          pop, and dropped by the element's destructor.
+ * Endpoint: every operation takes the endpoint it is made through: the pointer
+ *          that attach was given a place to fill. Disciplines without state of
+ *          their own per endpoint ignore it.
+ */
+#ifndef MOIRAI_CHAN_OPS_H
+#define MOIRAI_CHAN_OPS_H
+
+#include <stdbool.h>
+
+#include <moirai/chan.h>
+#include <moirai/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOIRAI_CHAN_ABI 1
+
+/* Flags of a discipline. */
+#define MOIRAI_CHAN_CONCURRENT 1u   /* push and pop need no lock of the core */
+#define MOIRAI_CHAN_HANDOFF 2u      /* with nothing stored, giving a message
+                                     * straight to a waiting receiver, or a
+                                     * waiting sender's message to the store,
+                                     * keeps the discipline's promise */
+
+struct moirai_chan_ops {
+    uint32_t flags;                 /* MOIRAI_CHAN_... */
+    uint32_t reserved;
+
+    /* Required. Bytes of state for this configuration and element; 0 if it
+     * cannot be (too large). */
+    size_t (*state_size)(const void *config, const struct moirai_elem *elem);
+
+    /* Required. 0, or a negative errno with *err filled, leaving nothing.
+     * `elem` outlives the state. */
+    int (*init)(void *state, const void *config,
+                const struct moirai_elem *elem, const struct moirai_host *host,
+                struct moirai_error *err);
+    void (*fini)(void *state);      /* required; empty by then */
+
+    /* Required. Copies up to n elements in, `first` being an array of them.
+     * Returns how many; 0: full. */
+    size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
+
+    /* Required. Copies up to n elements out. Returns how many; 0: empty. */
+    size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
+
+    /* Required. Elements stored now. */
+    size_t (*length)(void *state);
+
+    /* Required. How many can be stored; SIZE_MAX: unbounded. */
+    size_t (*capacity)(void *state);
+
+    /* Optional, all three or none. Room for one element in place: reserve
+     * gives its address or NULL when full; commit makes it a message, abort
+     * gives the room back. */
+    void *(*reserve)(void *state, void *endpoint);
+    void (*commit)(void *state, void *endpoint, void *slot);
+    void (*abort)(void *state, void *endpoint, void *slot);
+
+    /* Optional. An endpoint of the given directions comes and goes; attach may
+     * fill *endpoint with state of its own. */
+    int (*attach)(void *state, uint32_t mode, void **endpoint);
+    void (*detach)(void *state, void *endpoint);
+
+    /* Required if concurrent. No push succeeds after it returns; a push that
+     * returned before is seen by pop. */
+    void (*seal)(void *state);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

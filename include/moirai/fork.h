@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/fork.h - fork and join inside a function, for a few instructions.
+ *
+ *     struct moirai_frame left;
+ *     moirai_fork(&left, sort, &low);      may run elsewhere
+ *     sort(&high);
+ *     moirai_join(&left);                  runs it here unless stolen
+ *
+ * A fork lives in the caller's frame, and joins come in the reverse order of
+ * forks, before the function returns. The fork goes into the worker's split
+ * queue; join takes it back and calls it, unless another worker stole it. Only
+ * work that was stolen pays for atomic operations.
+ *
+ * The split queue: every slot holds one word, and the word is the truth; the
+ * indices only say where to look. The owner alone touches a private slot (the
+ * plain address of a frame), with plain loads and stores. It makes a slot
+ * public by storing address|1 with release order; from then on owner and
+ * thieves take it by compare-and-swap, a thief leaving address|2 behind. So a
+ * thief that acts on stale indices can only fail, or take what is truly there.
+ *
+ * Source: the private and shared halves are those of T. van Dijk, J. C. van de
+ * Pol, "Lace: non-blocking split deque for work-stealing" (2014), the claim on
+ * the slot itself that of K.-F. Faxen, "Wool" (2008).
+ */
+#ifndef MOIRAI_FORK_H
+#define MOIRAI_FORK_H
+
+#include <moirai/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A forked task, in the caller's frame. Every field is the core's. */
+struct moirai_frame {
+    struct moirai_task task;
+    struct moirai_frame *outer;     /* lent before this one, same stack */
+    uintptr_t done;                 /* atomic: running, waiter, or ended */
+    int32_t result;
+    uint32_t failed;                /* it ended by moirai_fail */
+};
+
+/* The part of a worker that inline paths touch; its own thread only, except
+ * `fork_ask`, which a hungry worker sets. */
+struct moirai_worker {
+    uintptr_t *fork_top;            /* next free slot */
+    uintptr_t *fork_end;            /* fork_top never passes it */
+    uintptr_t *fork_base;           /* first slot: nothing of ours below */
+    uint32_t fork_ask;              /* atomic: fork by the slow path */
+    uint32_t index;
+};
+
+#define MOIRAI_SLOT_PUBLIC ((uintptr_t)1)
+#define MOIRAI_SLOT_STOLEN ((uintptr_t)2)
+
+/* The worker this thread is running; NULL on a plain thread. It has to be
+ * read again after every call that can wait, so the read must never be merged
+ * with an earlier one: hence volatile. */
+#if defined(__x86_64__) && defined(__ELF__) && !defined(MOIRAI_SLOW_SELF)
+static inline struct moirai_worker *moirai_self(void)
+{
+    struct moirai_worker *worker;
+
+    __asm__ volatile("movq moirai_self_worker@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0" : "=r"(worker));
+    return worker;
+}
+#else
+struct moirai_worker *moirai_self(void);
+#endif
+
+/* Where fork and join go when the inline path does not apply. */
+void moirai_fork_slow(struct moirai_frame *frame);
+int moirai_join_slow(struct moirai_frame *frame);
+
+/* Forks fn(arg) into `frame`. The frame and `arg` are lent until the matching
+ * moirai_join returns. Cannot fail: where it cannot be queued, it is run at
+ * once. Task only; does not wait. */
+static inline void moirai_fork(struct moirai_frame *frame, moirai_fn *fn,
+                               void *arg)
+{
+    struct moirai_worker *worker = moirai_self();
+    uintptr_t *top = worker->fork_top;
+
+    frame->task.fn = fn;
+    frame->task.arg = arg;
+    if (__builtin_expect(top < worker->fork_end, 1)) {
+        __atomic_store_n(top, (uintptr_t)frame, __ATOMIC_RELAXED);
+        worker->fork_top = top + 1;
+        if (__builtin_expect(__atomic_load_n(&worker->fork_ask,
+                                             __ATOMIC_RELAXED) == 0, 1))
+            return;
+    }
+    moirai_fork_slow(frame);
+}
+
+/* Ends the fork of `frame`, which must be the newest not yet joined: runs it
+ * here, or waits for whoever stole it. Returns what its function returned. If
+ * it failed (moirai_fail), the caller fails with the same code. Not ended by
+ * cancellation: the frame is lent. Task only; can wait. */
+static inline int moirai_join(struct moirai_frame *frame)
+{
+    struct moirai_worker *worker = moirai_self();
+    uintptr_t *last = worker->fork_top - 1;
+
+    if (__builtin_expect(__atomic_load_n(last, __ATOMIC_RELAXED)
+                         == (uintptr_t)frame, 1)) {
+        worker->fork_top = last;
+        return frame->task.fn(frame->task.arg);
+    }
+    return moirai_join_slow(frame);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/moirai.h - everything an application needs.
+ */
+#ifndef MOIRAI_MOIRAI_H
+#define MOIRAI_MOIRAI_H
+
+#include <moirai/chan.h>
+#include <moirai/error.h>
+#include <moirai/fork.h>
+#include <moirai/runtime.h>
+#include <moirai/scope.h>
+#include <moirai/sync.h>
+#include <moirai/task.h>
+#include <moirai/time.h>
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/runtime.h - one running instance: start, stop, look at.
+ *
+ * A process may run several runtimes at once. In a child made by fork(2)
+ * none of them exists any more: every call returns -ECHILD.
+ */
+#ifndef MOIRAI_RUNTIME_H
+#define MOIRAI_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moirai/error.h>
+#include <moirai/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct moirai_runtime;
+
+/* What a runtime is to be. Borrowed until moirai_start returns; zeroed fields
+ * mean: as the environment and the presets say. Later sources win: presets,
+ * file or text, environment, `set`. */
+struct moirai_config {
+    uint32_t size;                  /* sizeof(struct moirai_config) */
+    uint32_t flags;
+    const char *file;               /* YAML; NULL: $MOIRAI_CONFIG, or none */
+    const char *text;               /* YAML text in place of a file */
+    const char *const *set;         /* "scheduler.plugin=fifo", ..., NULL */
+};
+
+/* Starts a runtime; NULL for `config` means environment and presets. On 0
+ * *runtime is the caller's, to be stopped with moirai_stop. -EINVAL: a
+ * mistake in the configuration; *err (may be NULL) lists them all. Any plain
+ * thread; loads plugins, so calls are made one after the other inside. */
+int moirai_start(struct moirai_runtime **runtime,
+                 const struct moirai_config *config, struct moirai_error *err);
+
+/* A task that was still there when a stop ran out of patience. */
+struct moirai_waiting {
+    uint32_t id;
+    uint32_t line;
+    const char *file;               /* where it was spawned */
+    const char *name;               /* from its attributes; or NULL */
+    const char *waits_on;           /* "channel receive", ..., or "running" */
+};
+
+#define MOIRAI_REPORT_TASKS 16
+
+struct moirai_stop_report {
+    uint32_t size;                  /* sizeof(struct moirai_stop_report) */
+    uint32_t listed;                /* entries of `tasks` that are filled */
+    uint64_t waiting;               /* tasks left when the deadline came */
+    uint64_t left;                  /* still there after cancelling */
+    struct moirai_waiting tasks[MOIRAI_REPORT_TASKS];
+};
+
+/* Stops a runtime. Waits until all tasks have ended; those still there at the
+ * deadline are reported (report may be NULL) and cancelled, and waited for
+ * again for runtime.stop_grace. Returns 0: all had ended by themselves, the
+ * runtime is gone; -ECANCELED: gone, but tasks had to be cancelled; -EBUSY:
+ * some never ended, the runtime is still there and moirai_stop may be called
+ * again; -EDEADLK from one of its tasks; -ECHILD in a forked child. Plain
+ * thread; blocks. All its endpoints must have been put, all scopes ended. */
+int moirai_stop(struct moirai_runtime *runtime, int64_t deadline_ns,
+                struct moirai_stop_report *report);
+
+/* Runs fn(arg) as a task and waits for it; returns what it returned. The task
+ * starts on a deep stack. Plain thread. Also -ENOMEM, -ECHILD. */
+int moirai_run(struct moirai_runtime *runtime, moirai_fn *fn, void *arg);
+
+/* The scope that tasks spawned from plain threads can belong to; it ends when
+ * the runtime stops. */
+struct moirai_scope *moirai_runtime_scope(struct moirai_runtime *runtime);
+
+/* The runtime of the calling task; NULL on a plain thread. */
+struct moirai_runtime *moirai_runtime_self(void);
+
+/* Counters since the start; each only grows. Sums over workers that go on
+ * counting, so two fields need not belong to the same instant. */
+struct moirai_stats {
+    uint32_t size;                  /* sizeof(struct moirai_stats) */
+    uint32_t workers;
+    uint64_t spawned;
+    uint64_t finished;
+    uint64_t failed;                /* ended by moirai_fail */
+    uint64_t parked;                /* waits that gave up the worker */
+    uint64_t woken;
+    uint64_t yielded;
+    uint64_t stolen;                /* tasks */
+    uint64_t forks_stolen;
+    uint64_t forks_exported;        /* became ordinary tasks */
+    uint64_t sleeps;                /* a worker went to sleep */
+    uint64_t wakes;                 /* a sleeping worker was woken */
+    uint64_t timers_fired;
+    uint64_t switches;
+    uint64_t stacks_made;           /* asked of the stack plugin */
+    uint64_t stacks_reused;
+    uint64_t blocking_calls;
+    uint64_t sent;
+    uint64_t received;
+};
+
+/* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */
+int moirai_stats(struct moirai_runtime *runtime, struct moirai_stats *stats);
+
+/* Writes a line per task that owns a stack, and per worker, to a file
+ * descriptor: state, what it waits on, since when, where it was spawned. Takes
+ * no lock of the runtime. Any thread. */
+void moirai_dump(struct moirai_runtime *runtime, int fd);
+
+/* Writes the recorded events as text, a line each, worker by worker, oldest
+ * first. Nothing unless runtime.trace is set. Any thread; exact only while
+ * nothing runs. */
+void moirai_trace_dump(struct moirai_runtime *runtime, int fd);
+
+/* The library's version, e.g. "0.1.0". */
+const char *moirai_version(void);
+
+/* Where the library gets its memory. alloc gives zeroed bytes on a boundary
+ * of `align` (a power of two), or NULL. Both are called from any thread. */
+struct moirai_allocator {
+    void *(*alloc)(void *ctx, size_t size, size_t align);
+    void (*release)(void *ctx, void *memory);
+    void *ctx;
+};
+
+/* Sets it (borrowed for good; NULL: the C library's) for the whole process. 0,
+ * or -EBUSY once the library has allocated. */
+int moirai_allocator_set(const struct moirai_allocator *allocator);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

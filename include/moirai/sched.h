@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/sched.h - deciding which task a worker runs next.
+ *
+ * A scheduler plugin holds tasks that are ready and gives them out: order and
+ * placement are its business. The core keeps everything else: the worker's
+ * loop, parking and waking workers, the split queue of forks, timers.
+ *
+ * Thread:  `worker` is the plugin's state of the calling worker; push with a
+ *          NULL worker comes from any other thread, possibly several at once.
+ *          init, fini, worker_init and worker_fini while no worker runs.
+ * Locks:   the core holds none. No function here may block, wait, call back
+ *          into the runtime, or allocate after init (use what init reserved;
+ *          growing a queue through the host table is the one exception).
+ * Memory:  zeroed, of the two sizes below, aligned to 128 bytes; the core
+ *          allocates it and takes it back.
+ * Owner:   a pushed task is the scheduler's until pop or steal gives it back,
+ *          once. push cannot fail: the link inside the task is there so that
+ *          no memory is needed. fini is called once all have been taken.
+ * Order:   what the pusher did before push happens before what the taker does
+ *          after pop or steal. `empty` may be wrong while others push, but
+ *          must see a push that happened before the call.
+ */
+#ifndef MOIRAI_SCHED_H
+#define MOIRAI_SCHED_H
+
+#include <moirai/plugin.h>
+#include <moirai/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOIRAI_SCHED_ABI 1
+
+/* Every fork goes through push as an ordinary task, and nothing is run out of
+ * the scheduler's order. */
+#define MOIRAI_SCHED_ORDERED 1u
+/* Runs on the simulator: one thread, virtual clock, seeded choices. */
+#define MOIRAI_SCHED_SIM 2u
+
+/* What a scheduler may know about the runtime; constant. */
+struct moirai_sched_env {
+    uint32_t size;
+    uint32_t workers;               /* how many there will be */
+    const struct moirai_host *host;
+};
+
+struct moirai_sched_ops {
+    uint32_t flags;                 /* MOIRAI_SCHED_... */
+    uint32_t reserved;
+    size_t state_size, worker_size;
+
+    /* Required. 0, or a negative errno with *err filled, leaving nothing. */
+    int (*init)(void *state, const void *config,
+                const struct moirai_sched_env *env, struct moirai_error *err);
+    void (*fini)(void *state);      /* required */
+
+    /* Required. Per worker, after init, in order of `index`. */
+    int (*worker_init)(void *state, void *worker, uint32_t index,
+                       struct moirai_error *err);
+    void (*worker_fini)(void *state, void *worker);
+
+    /* Required. Takes one task that is ready. */
+    void (*push)(void *state, void *worker, struct moirai_task *task);
+
+    /* Required. What this worker should run next; NULL: nothing is queued
+     * for it. Need not look at what other workers hold. */
+    struct moirai_task *(*pop)(void *state, void *worker);
+
+    /* Optional. Like pop, but the one that has waited longest: used when a
+     * task yields and to keep old tasks from starving. NULL: pop. */
+    struct moirai_task *(*pop_oldest)(void *state, void *worker);
+
+    /* Optional. Takes work from `victim`, another worker's state, for
+     * `worker`, which has none. May move several. */
+    struct moirai_task *(*steal)(void *state, void *worker, void *victim);
+
+    /* Required. Is there nothing that this worker could pop or steal? Asked
+     * before a worker goes to sleep. */
+    bool (*empty)(void *state, void *worker);
+
+    /* Optional. Tasks queued now, roughly, for statistics. */
+    uint64_t (*length)(void *state);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
