@@ -104,7 +104,8 @@ struct moirai_stats {
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */
-int moirai_stats(struct moirai_runtime *runtime, struct moirai_stats *stats);
+int moirai_stats_read(struct moirai_runtime *runtime,
+                      struct moirai_stats *stats);
 
 /* Writes a line per task that owns a stack, and per worker, to a file
  * descriptor: state, what it waits on, since when, where it was spawned. Takes
