@@ -1,2 +1,51 @@
 #!/bin/sh
-exit 0
+# SPDX-License-Identifier: MIT
+# check_symbols.sh - what the built library and modules show and need.
+#
+# Runs in the build folder. A module shows its one constant and needs libc
+# only; the library shows moirai_* and never needs NNG.
+set -u
+library=.libs/libmoirai.so
+bad=$(mktemp)
+trap 'rm -f "$bad"' EXIT
+
+say() {
+    echo "$*" | tee -a "$bad"
+}
+
+# ASan adds a symbol to each variable it guards.
+shown() {
+    nm -D --defined-only "$1" | awk '$2 != "A" { print $NF }' |
+        grep -v '^__odr_asan' | sed 's/@.*//'
+}
+
+needed() {
+    readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
+}
+
+for module in plugins/.libs/*.so; do
+    name=${module##*/}
+    name=${name%.so}
+    [ "$(shown "$module")" = "${name}_LTX_moirai_plugin" ] ||
+        say "$module: shows not only ${name}_LTX_moirai_plugin but:" \
+            "$(shown "$module" | tr '\n' ' ')"
+    for file in $(needed "$module"); do
+        case $name:$file in
+        *:libc.so.*|*:libm.so.*|*:lib?san.so.*) ;;
+        tran_nng:libnng.so.*) ;;
+        *) say "$module: needs $file" ;;
+        esac
+    done
+done
+
+shown "$library" | grep -v '^moirai_' | while read -r symbol; do
+    say "$library: shows $symbol"
+done
+[ -n "$(shown "$library")" ] || say "$library: shows nothing"
+needed "$library" | grep nng | while read -r file; do
+    say "$library: needs $file"
+done
+readelf -d "$library" | grep -q 'SONAME.*\[libmoirai\.so\.0\]' ||
+    say "$library: SONAME is not libmoirai.so.0"
+
+[ ! -s "$bad" ]
