@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mem.c - where the library's memory comes from.
+ *
+ * Memory order: the hook is written before the first allocation, by contract
+ * on the thread that will make it or before the others are started, so plain
+ * fields do. `used` only turns a late call into an error.
+ */
+#include "mem.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <moirai/runtime.h>
+
+static void *libc_alloc(void *ctx, size_t size, size_t align)
+{
+    void *memory;
+
+    (void)ctx;
+    if (align <= alignof(max_align_t))
+        return calloc(1, size);     /* fresh pages are not touched twice */
+    if (posix_memalign(&memory, align, size) != 0)
+        return NULL;
+    return memset(memory, 0, size);
+}
+
+static void libc_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    free(memory);
+}
+
+static const struct moirai_allocator libc_allocator = {
+    .alloc = libc_alloc,
+    .release = libc_release,
+};
+
+static const struct moirai_allocator *hook = &libc_allocator;
+static atomic_bool used;
+
+/* Of the watch. Relaxed throughout: tests read them when all is quiet. */
+static atomic_bool watching;
+static _Atomic uint64_t asked;
+static _Atomic int64_t live;
+static _Atomic uint64_t failing;    /* number of the one to fail, or 0 */
+
+__attribute__((visibility("default")))
+int moirai_allocator_set(const struct moirai_allocator *allocator)
+{
+    if (atomic_load_explicit(&used, memory_order_relaxed))
+        return -EBUSY;
+    hook = allocator != NULL ? allocator : &libc_allocator;
+    return 0;
+}
+
+bool mo_mem_allowed(void)
+{
+    if (!atomic_load_explicit(&watching, memory_order_relaxed))
+        return true;
+    return atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed) + 1 !=
+           atomic_load_explicit(&failing, memory_order_relaxed);
+}
+
+static void count_live(int step)
+{
+    if (atomic_load_explicit(&watching, memory_order_relaxed))
+        atomic_fetch_add_explicit(&live, step, memory_order_relaxed);
+}
+
+void *mo_mem_alloc(size_t size, size_t align)
+{
+    void *memory;
+
+    if (!atomic_load_explicit(&used, memory_order_relaxed))
+        atomic_store_explicit(&used, true, memory_order_relaxed);
+    if (!mo_mem_allowed())
+        return NULL;
+    memory = hook->alloc(hook->ctx, size > 0 ? size : 1, align);
+    if (memory != NULL)
+        count_live(1);
+    return memory;
+}
+
+void mo_mem_free(void *memory)
+{
+    if (memory == NULL)
+        return;
+    count_live(-1);
+    hook->release(hook->ctx, memory);
+}
+
+char *mo_mem_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mo_mem_alloc(size, 1);
+
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+void mo_mem_watch(uint64_t fail_at)
+{
+    atomic_store(&asked, 0);
+    atomic_store(&live, 0);
+    atomic_store(&failing, fail_at);
+    atomic_store(&watching, true);
+}
+
+struct mo_mem_count mo_mem_unwatch(void)
+{
+    atomic_store(&watching, false);
+    return (struct mo_mem_count){
+        .asked = atomic_load(&asked),
+        .live = atomic_load(&live),
+    };
+}
