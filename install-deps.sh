@@ -8,8 +8,8 @@
 # nothing, and needs neither, when every package is there.
 set -eu
 
-usual="gcc g++ libc6-dev make autoconf automake libtool pkg-config git
-    ca-certificates libltdl-dev libyaml-dev libhwloc-dev libcriterion-dev"
+usual="gcc g++ libc6-dev make autoconf automake libtool pkg-config
+    libltdl-dev libyaml-dev libhwloc-dev libcriterion-dev"
 
 is_installed() {
     case $(dpkg-query --show --showformat='${db:Status-Status}' "$1" \

@@ -18,7 +18,7 @@ build() {
     ./install-deps.sh || return
     [ -x configure ] || ./autogen.sh || return
     mkdir -p "$build" || return
-    (cd "$build" && "$source/configure" "$@") || return
+    (cd "$build" && "$source/configure" --quiet "$@") || return
     make -C "$build" -j "$(nproc)"
 }
 
@@ -35,7 +35,7 @@ for suite in $suites; do
     *) log=$build/tests${suite#check}.log ;;
     esac
     rm -f "$log"
-    make -C "$build" "$suite"
+    make -C "$build" "$suite" VERBOSE=1
     logs="$logs $log"
 done
 # shellcheck disable=SC2086  # one word each

@@ -14,7 +14,7 @@ cd "${srcdir:-.}" || exit 1
 floors='
 0 arch/* atomic
 1 os/* arena list lock log mem report slab text
-2 builtin builtin_list config dl host option plugin setup topo
+2 builtin builtin_list config dl host option plugin setup topo tree
 3 blocking chan fiber fork frame idle link name pool scope select sync task
 3 timer trace wait worker
 4 runtime
@@ -102,8 +102,11 @@ check_own() {
         fi
         case $1 in *.h) echo "${1#core/} $3" >>"$edges" ;; esac ;;
     plugins/*|examples/*)
-        [ -f "$(dirname "$1")/$3" ] ||
-            say "$1:$2: \"$3\" does not lie beside it" ;;
+        case $3 in
+        */*) say "$1:$2: \"$3\" is not beside it" ;;
+        *) [ -f "$(dirname "$1")/$3" ] ||
+            say "$1:$2: \"$3\" is not beside it" ;;
+        esac ;;
     include/*)
         say "$1:$2: public headers include <moirai/...>" ;;
     esac

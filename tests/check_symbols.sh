@@ -31,7 +31,7 @@ for module in plugins/.libs/*.so; do
             "$(shown "$module" | tr '\n' ' ')"
     for file in $(needed "$module"); do
         case $name:$file in
-        *:libc.so.*|*:libm.so.*|*:lib?san.so.*) ;;
+        *:libc.so.*|*:libm.so.*|*:lib*san.so.*) ;;
         tran_nng:libnng.so.*) ;;
         *) say "$module: needs $file" ;;
         esac

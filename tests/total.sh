@@ -23,7 +23,7 @@ for log in "$@"; do
         failed=$((failed + 1))
         continue
     fi
-    grep -h -E '^(FAIL|ERROR|XPASS|SKIP):? ' "$log"
+    grep -E '^(FAIL|ERROR|XPASS|SKIP)(: .* - | .*\(exit status)' "$log"
     passed=$((passed + $(count "$log" PASS) + $(count "$log" XFAIL)))
     failed=$((failed + $(count "$log" FAIL) + $(count "$log" ERROR) +
         $(count "$log" XPASS)))
