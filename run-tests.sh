@@ -35,7 +35,7 @@ for suite in $suites; do
     *) log=$build/tests${suite#check}.log ;;
     esac
     rm -f "$log"
-    make -C "$build" "$suite" VERBOSE=1
+    make -C "$build" "$suite"
     logs="$logs $log"
 done
 # shellcheck disable=SC2086  # one word each
