@@ -40,7 +40,8 @@ struct reader {
     unsigned skip;                  /* open maps and lists of a bad key */
     bool bad_key;                   /* its value is to be skipped */
     bool flow_root;
-    bool documents;                 /* there has been one */
+    unsigned documents;             /* begun; the second is not read */
+    struct mo_place error;          /* the last syntax error's */
 };
 
 static struct mo_place place_at(const struct reader *r, yaml_mark_t mark)
@@ -255,11 +256,9 @@ static int on_event(struct reader *r, const yaml_event_t *event)
     }
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        if (r->documents)
+        if (++r->documents > 1)
             complain(r, event->start_mark,
                      "a second document; one file holds one");
-        r->skip = r->documents ? UINT32_MAX / 2 : 0;
-        r->documents = true;
         return 0;
     case YAML_SCALAR_EVENT:
         return wants_key(r) ? on_key(r, event) : on_value(r, event);
@@ -320,6 +319,9 @@ static uint32_t on_syntax_error(struct reader *r)
     else if (byte_at(r, mark) == '\0' && y->context != NULL)
         mark = y->context_mark;
     place = place_at(r, mark);
+    if (place.line == r->error.line && place.column == r->error.column)
+        return place.line;          /* seen by the piece before */
+    r->error = place;
     if (y->context != NULL && y->context_mark.line != mark.line)
         mo_report_add(r->tree->report, &place, NULL,
                       "%s %s that began in line %u%s", y->problem, y->context,
@@ -348,32 +350,44 @@ static void distrust(struct reader *r, uint32_t error_line)
         r->open[r->depth - 1]->bad = true;
 }
 
-/* Reads one piece. 0: to its end; -EILSEQ: up to an error, reported, in line
- * *error_line; or -ENOMEM. */
-static int read_piece(struct reader *r, uint32_t *error_line)
+/* Takes events up to the end of the piece or an error; *line is the last
+ * one's. 0, -EILSEQ, -E2BIG, -ENOMEM. */
+static int take_events(struct reader *r, uint32_t *line)
 {
     yaml_event_t event;
     bool ended = false;
     int rc = 0;
 
+    while (rc == 0 && !ended) {
+        if (!yaml_parser_parse(&r->yaml, &event)) {
+            if (r->yaml.error == YAML_MEMORY_ERROR)
+                return -ENOMEM;
+            *line = on_syntax_error(r);
+            return -EILSEQ;
+        }
+        rc = on_event(r, &event);
+        *line = r->line + (uint32_t)event.start_mark.line + 1;
+        ended = event.type == YAML_STREAM_END_EVENT || r->documents > 1;
+        yaml_event_delete(&event);
+    }
+    return rc;
+}
+
+/* Reads one piece. 0: to its end; -EILSEQ: up to an error, reported, in line
+ * *error_line; or -ENOMEM. */
+static int read_piece(struct reader *r, uint32_t *error_line)
+{
+    int rc;
+
     if (!yaml_parser_initialize(&r->yaml))
         return -ENOMEM;
     yaml_parser_set_input_string(&r->yaml, (const unsigned char *)r->text,
                                  r->size);
-    while (rc == 0 && !ended) {
-        if (!yaml_parser_parse(&r->yaml, &event)) {
-            rc = r->yaml.error == YAML_MEMORY_ERROR ? -ENOMEM : -EILSEQ;
-            if (rc == -EILSEQ) {
-                *error_line = on_syntax_error(r);
-                distrust(r, *error_line);
-            }
-            break;
-        }
-        rc = on_event(r, &event);
-        *error_line = r->line + (uint32_t)event.start_mark.line + 1;
-        ended = event.type == YAML_STREAM_END_EVENT;
-        yaml_event_delete(&event);
-    }
+    rc = take_events(r, error_line);
+    if (rc == -E2BIG)
+        rc = -EILSEQ;
+    if (rc == -EILSEQ)
+        distrust(r, *error_line);
     yaml_parser_delete(&r->yaml);
     return rc;
 }
@@ -412,7 +426,7 @@ static void forget(struct reader *r)
     r->latest = NULL;
     r->skip = 0;
     r->bad_key = false;
-    r->documents = false;
+    r->documents = 0;
 }
 
 int mo_config_parse(struct mo_tree *tree, const char *source,
@@ -431,10 +445,9 @@ int mo_config_parse(struct mo_tree *tree, const char *source,
                       "larger than 1 MiB; no configuration needs that");
         return 0;
     }
-    while ((rc = read_piece(&r, &error_line)) == -EILSEQ || rc == -E2BIG) {
+    while ((rc = read_piece(&r, &error_line)) == -EILSEQ) {
         uint32_t after = r.top_line > r.line + 1 ? r.top_line : r.line + 1;
 
-        tree->partial = true;
         if (r.flow_root || tree->report->count == MO_REPORT_MAX)
             break;
         if (r.top_line == 0 && after < error_line)

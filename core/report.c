@@ -37,8 +37,14 @@ static const char *showable(struct mo_arena *arena, const char *text)
 static int note(struct mo_report *report, const struct mo_place *place,
                 const char *key, const char *text)
 {
-    struct mo_mistake *mistake = &report->list[report->count];
+    struct mo_mistake *mistake;
 
+    if (report->list == NULL)
+        report->list = mo_arena_alloc(&report->arena, MO_REPORT_MAX *
+                                                      sizeof *report->list);
+    if (report->list == NULL)
+        return -ENOMEM;
+    mistake = &report->list[report->count];
     mistake->place = *place;
     mistake->number = (uint32_t)report->count;
     mistake->text = text != NULL ? showable(&report->arena, text) : NULL;
@@ -79,6 +85,9 @@ static int by_place(const void *a, const void *b)
 
     if (x->place.from != y->place.from)
         return x->place.from < y->place.from ? -1 : 1;
+    if (x->place.from == MO_FROM_ENV &&
+        strcmp(x->place.source, y->place.source) != 0)
+        return strcmp(x->place.source, y->place.source);
     if (x->place.line != y->place.line)
         return x->place.line < y->place.line ? -1 : 1;
     if (x->place.column != y->place.column)
@@ -88,7 +97,8 @@ static int by_place(const void *a, const void *b)
 
 void mo_report_sort(struct mo_report *report)
 {
-    qsort(report->list, report->count, sizeof report->list[0], by_place);
+    if (report->count > 1)
+        qsort(report->list, report->count, sizeof report->list[0], by_place);
 }
 
 const char *mo_report_place(char *out, size_t size,
@@ -157,5 +167,5 @@ int mo_report_error(struct mo_report *report, struct moirai_error *err)
 void mo_report_fini(struct mo_report *report)
 {
     mo_arena_fini(&report->arena);
-    report->count = 0;
+    *report = (struct mo_report){ .list = NULL };
 }

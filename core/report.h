@@ -44,7 +44,7 @@ struct mo_mistake {
 /* All zero: nothing wrong so far. */
 struct mo_report {
     struct mo_arena arena;
-    struct mo_mistake list[MO_REPORT_MAX];
+    struct mo_mistake *list;        /* of MO_REPORT_MAX; NULL while empty */
     size_t count;
     size_t more;                    /* found, but not listed */
     int code;                       /* 0, or what the run ends in */
@@ -57,7 +57,8 @@ __attribute__((format(printf, 4, 5)))
 void mo_report_add(struct mo_report *report, const struct mo_place *place,
                    const char *key, const char *format, ...);
 
-/* Sorts by place: files by line and column, then environment, then API. */
+/* Sorts by place: files by line and column, then environment
+ * by name, then API. */
 void mo_report_sort(struct mo_report *report);
 
 /* "file:line:column", "NAME", "api" or "preset" into `out`; returns `out`. */

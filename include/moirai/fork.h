@@ -54,9 +54,10 @@ struct moirai_worker {
 #define MOIRAI_SLOT_PUBLIC ((uintptr_t)1)
 #define MOIRAI_SLOT_STOLEN ((uintptr_t)2)
 
-/* The worker this thread is running; NULL on a plain thread. It has to be
- * read again after every call that can wait, so the read must never be merged
- * with an earlier one: hence volatile. */
+/* The worker this thread is running. On a plain thread, one that stands for
+ * "outside": forks made there run at once. It has to be read again after every
+ * call that can wait, so the read must never be merged with an earlier one:
+ * hence volatile. */
 #if defined(__x86_64__) && defined(__ELF__) && !defined(MOIRAI_SLOW_SELF)
 static inline struct moirai_worker *moirai_self(void)
 {
@@ -75,8 +76,8 @@ void moirai_fork_slow(struct moirai_frame *frame);
 int moirai_join_slow(struct moirai_frame *frame);
 
 /* Forks fn(arg) into `frame`. The frame and `arg` are lent until the matching
- * moirai_join returns. Cannot fail: where it cannot be queued, it is run at
- * once. Task only; does not wait. */
+ * moirai_join returns. Cannot fail: where it cannot be queued, as on a plain
+ * thread, it is run at once. Does not wait. */
 static inline void moirai_fork(struct moirai_frame *frame, moirai_fn *fn,
                                void *arg)
 {
@@ -98,7 +99,7 @@ static inline void moirai_fork(struct moirai_frame *frame, moirai_fn *fn,
 /* Ends the fork of `frame`, which must be the newest not yet joined: runs it
  * here, or waits for whoever stole it. Returns what its function returned. If
  * it failed (moirai_fail), the caller fails with the same code. Not ended by
- * cancellation: the frame is lent. Task only; can wait. */
+ * cancellation: the frame is lent. Can wait. */
 static inline int moirai_join(struct moirai_frame *frame)
 {
     struct moirai_worker *worker = moirai_self();

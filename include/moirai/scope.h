@@ -33,16 +33,18 @@ struct moirai_scope {
     struct moirai_scope *parent;    /* guarded by the parent's lock: */
     struct moirai_scope *sibling_next;
     struct moirai_scope *sibling_prev;
-    struct moirai_scope *children;  /* guarded by lock, like all below */
-    void *fibers;                   /* tasks that own a stack */
-    void *waiter;                   /* who waits for the end */
+    struct moirai_scope *children;  /* guarded by lock */
+    void *fibers;                   /* tasks that own a stack; by fibers_lock */
+    void *waiter;                   /* who waits for the end; by lock */
     struct moirai_timer timer;      /* armed while a deadline is set */
     int64_t live;                   /* atomic: tasks not yet ended, plus one
                                      * for the scope until it is ended */
     uint32_t lock;
+    uint32_t fibers_lock;           /* taken after lock */
     uint32_t cancelled;             /* atomic, sticky */
-    int32_t error;                  /* the first; 0: none */
-    uint32_t flags;
+    int32_t error;                  /* the first; 0: none; by lock */
+    uint32_t flags;                 /* by lock */
+    uint32_t reserved;
     char text[MOIRAI_SCOPE_TEXT];   /* what moirai_fail said, if it did */
 };
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * switch.h - leaving one stack for another.
+ *
+ * A context that is not running is one pointer into its stack; everything else
+ * it needs has been pushed there. Callee-saved integer registers are kept; the
+ * floating-point control words are not (see moirai/task.h): saving them costs
+ * three times as much as the rest of the switch.
+ *
+ * A context is resumed once for each time it was left, by any thread. Whoever
+ * resumes it must see everything the thread that left it wrote, which the
+ * queue between them provides.
+ */
+#ifndef MO_SWITCH_H
+#define MO_SWITCH_H
+
+#include <stddef.h>
+
+/* Saves the caller's context, stores it in *save, and resumes `to`. Returns
+ * when somebody resumes what was saved. */
+void mo_switch(void **save, void *to);
+
+/* A context that, when first resumed, calls entry(arg) on the stack
+ * [base, base + size). entry must never return. */
+void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
+                      void *arg);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * switch_x86_64.c - laying out a fresh context for switch_x86_64.S.
+ */
+#include "arch/switch.h"
+
+#include <stdint.h>
+
+void mo_switch_start(void);
+
+void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
+                      void *arg)
+{
+    uintptr_t top = ((uintptr_t)base + size) & ~(uintptr_t)15;
+    void **sp = (void **)top;
+
+    *--sp = NULL;                   /* ends the chain of frame pointers */
+    *--sp = NULL;                   /* rsp is 16-aligned before the call */
+    *--sp = (void *)(uintptr_t)mo_switch_start;
+    *--sp = NULL;                   /* rbp */
+    *--sp = NULL;                   /* rbx */
+    *--sp = (void *)(uintptr_t)entry;   /* r12 */
+    *--sp = arg;                    /* r13 */
+    *--sp = NULL;                   /* r14 */
+    *--sp = NULL;                   /* r15 */
+    return sp;
+}

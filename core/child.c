@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.c - fork(2).
+ *
+ * A forked child has one thread, none of it ours. Every runtime it inherits is
+ * marked dead, and the thread, which may have been a worker, becomes a plain
+ * one; so every call finds that out on its usual checks and returns -ECHILD.
+ * Memory of the parent's runtimes stays as it is: a child that goes on for
+ * long without exec keeps it.
+ */
+#include "child.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "runtime.h"
+
+extern _Thread_local struct moirai_worker *moirai_self_worker;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct moirai_runtime *runtimes;     /* guarded by lock */
+static bool orphan;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_child(void)
+{
+    orphan = orphan || runtimes != NULL;
+    for (struct moirai_runtime *rt = runtimes; rt != NULL; rt = rt->next)
+        rt->dead = 1;
+    runtimes = NULL;
+    moirai_self_worker = &mo_outside;
+    mo_os_forked();
+    pthread_mutex_unlock(&lock);
+}
+
+static void register_handlers(void)
+{
+    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+void mo_child_enlist(struct moirai_runtime *rt)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, register_handlers);
+    pthread_mutex_lock(&lock);
+    rt->next = runtimes;
+    runtimes = rt;
+    pthread_mutex_unlock(&lock);
+}
+
+void mo_child_delist(struct moirai_runtime *rt)
+{
+    struct moirai_runtime **at = &runtimes;
+
+    pthread_mutex_lock(&lock);
+    while (*at != rt)
+        at = &(*at)->next;
+    *at = rt->next;
+    pthread_mutex_unlock(&lock);
+}
+
+bool mo_runtime_orphan(void)
+{
+    return orphan;
+}
+
+void mo_runtime_orphaned(void)
+{
+    mo_log(MOIRAI_LOG_ERROR, "a task called fork and returned in the child: "
+           "the child has no runtime to go on in and ends");
+    _exit(EXIT_FAILURE);
+}

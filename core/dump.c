@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dump.c - looking at tasks while they run.
+ *
+ * No lock is taken: records of fibers are never freed while the runtime lives,
+ * and tasks come from a slab that keeps its memory. So what is read may be of
+ * different instants, or of a task that has just ended; it is never invalid.
+ */
+#include "dump.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "handle.h"
+#include "worker.h"
+
+static const char *name_of(const struct moirai_task *task)
+{
+    const struct moirai_handle *handle = task->handle;
+
+    return handle != NULL ? handle->name : NULL;
+}
+
+static void describe(const struct mo_fiber *fiber,
+                     const struct moirai_task *task,
+                     struct moirai_waiting *out)
+{
+    uint32_t kind = mo_load_relaxed(&fiber->waiter.kind);
+
+    out->id = task->id;
+    out->name = name_of(task);
+    out->file = task->site->file;
+    out->line = task->site->line;
+    out->waits_on = kind == MO_WAIT_NONE ? "running" : mo_wait_name(kind);
+}
+
+void moirai_dump(struct moirai_runtime *rt, int fd)
+{
+    struct mo_fiber *fiber = mo_load(&rt->all_fibers);
+
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        const struct mo_worker *w = rt->workers[i];
+
+        dprintf(fd, "worker %u: %s, %" PRIu64 " tasks ended, %" PRIu64
+                " waits\n", i, w->idle ? "asleep" : "awake",
+                mo_load_relaxed(&w->count.finished),
+                mo_load_relaxed(&w->count.parked));
+    }
+    for (; fiber != NULL; fiber = fiber->all_next) {
+        const struct moirai_task *task = mo_load(&fiber->task);
+        struct moirai_waiting line;
+
+        if (task == NULL)
+            continue;
+        describe(fiber, task, &line);
+        dprintf(fd, "task %u%s%s: %s, spawned at %s:%u, stack %zu KiB\n",
+                line.id, line.name != NULL ? " " : "",
+                line.name != NULL ? line.name : "", line.waits_on, line.file,
+                line.line, fiber->stack.size >> 10);
+    }
+}
+
+void mo_dump_report_clear(struct moirai_stop_report *report)
+{
+    if (report == NULL)
+        return;
+    report->listed = 0;
+    report->waiting = report->left = 0;
+}
+
+/* Tasks of the root scope; those that nested scopes own are behind them. */
+static uint64_t count_left(struct moirai_runtime *rt)
+{
+    int64_t live = mo_load(&rt->root.live);
+
+    return live > 0 ? (uint64_t)live : 0;
+}
+
+void mo_dump_report(struct moirai_runtime *rt,
+                    struct moirai_stop_report *report)
+{
+    struct mo_fiber *fiber = mo_load(&rt->all_fibers);
+
+    if (report == NULL)
+        return;
+    report->waiting = count_left(rt);
+    for (; fiber != NULL && report->listed < MOIRAI_REPORT_TASKS;
+         fiber = fiber->all_next) {
+        const struct moirai_task *task = mo_load(&fiber->task);
+
+        if (task != NULL)
+            describe(fiber, task, &report->tasks[report->listed++]);
+    }
+}
+
+void mo_dump_report_left(struct moirai_runtime *rt,
+                         struct moirai_stop_report *report)
+{
+    if (report != NULL)
+        report->left = count_left(rt);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.c - the slow half of fork and join.
+ *
+ * The split queue's rules are in moirai/fork.h: a slot's word is the truth,
+ * indices are hints. Here is who moves what:
+ *
+ *   slots[base, split)  may be public; each word says whether it is
+ *   slots[split, top)   private to the owner
+ *
+ * fork_ask is set by whoever found nothing to steal, and when a worker starts:
+ * the owner's next fork then publishes the older half of its private slots.
+ * So the oldest forks, which are the largest pieces of work, are the ones that
+ * move, and an owner that nobody asks pays nothing.
+ *
+ * fork_tail holds an era and an index. Thieves advance the index by compare-
+ * and-swap; the owner starts a new era when it takes slots back below it, so
+ * that no late thief can move the index past slots published since.
+ *
+ * A fork is in exactly one of four conditions: in a slot of the queue of the
+ * worker running the stack it lives on; on that stack's `lent` list, after the
+ * stack was left or the scheduler wanted it; stolen, its word being address|2,
+ * until its join; or run at once, `done` saying so. Joins come in reverse
+ * order, so the newest slot, or else the head of the list, must be the one
+ * that is joined. `done` is only meaningful once a fork was published.
+ *
+ * Rejected: a thief that reads the slot after moving an index (the slot may be
+ * reused meanwhile, after a park emptied the queue), or one that claims by
+ * index and epoch alone (wraps in seconds when the owner is busy).
+ */
+#include "frame.h"
+
+#include <moirai/error.h>
+
+#include "idle.h"
+#include "log.h"
+#include "task.h"
+#include "trace.h"
+
+#define DONE_OUT ((uintptr_t)0)     /* nobody waits */
+#define DONE_ENDED ((uintptr_t)1)   /* otherwise: the waiter */
+
+#define ADDRESS(word) ((word) & ~(MOIRAI_SLOT_PUBLIC | MOIRAI_SLOT_STOLEN))
+
+static struct moirai_frame *frame_at(uintptr_t word)
+{
+    return (struct moirai_frame *)ADDRESS(word);
+}
+
+static uint32_t depth_of(const struct mo_worker *w)
+{
+    return (uint32_t)(w->hot.fork_top - w->slots);
+}
+
+/* Asks the owner's next fork to publish; pointless with nobody to steal. */
+static void ask(struct mo_worker *w)
+{
+    mo_store_relaxed(&w->hot.fork_ask, w->runtime->worker_count > 1);
+}
+
+/* Makes an ordinary task of it, for whoever will run it. */
+static void dress(struct mo_worker *w, struct moirai_frame *frame)
+{
+    struct moirai_task *parent = w->task;
+
+    frame->task.next = NULL;
+    frame->task.site = parent->site;
+    frame->task.scope = parent->scope;
+    frame->task.fiber = NULL;
+    frame->task.handle = NULL;
+    frame->task.id = mo_task_next_id(w);
+    frame->task.flags = MO_TASK_DEEP;
+    frame->task.kind = MO_TASK_FRAME;
+    frame->task.priority = parent->priority;
+    frame->failed = 0;
+    mo_store_relaxed(&frame->done, DONE_OUT);
+}
+
+static void lend(struct mo_fiber *fiber, struct moirai_frame *frame)
+{
+    frame->outer = fiber->lent;
+    fiber->lent = frame;
+}
+
+/* Gives thieves the older half of what is private. */
+static void publish(struct mo_worker *w)
+{
+    uint32_t top = depth_of(w);
+    uint32_t share = (top - w->fork_split + 1) / 2;
+
+    for (uint32_t i = 0; i < share; i++) {
+        uintptr_t *slot = &w->slots[w->fork_split + i];
+        uintptr_t word = mo_load_relaxed(slot);
+
+        dress(w, frame_at(word));
+        mo_store(slot, word | MOIRAI_SLOT_PUBLIC);  /* pairs with the swap */
+    }                                               /* in take_slot */
+    w->fork_split += share;
+    mo_store(&w->fork_public, w->fork_split);
+    mo_store_relaxed(&w->hot.fork_ask, 0);
+    mo_idle_notify(w->runtime);
+}
+
+static void run_at_once(struct moirai_frame *frame)
+{
+    frame->failed = 0;
+    frame->result = frame->task.fn(frame->task.arg);
+    mo_store_relaxed(&frame->done, DONE_ENDED);
+}
+
+/* The queue was closed to inline forks: by an ordered scheduler, or because
+ * this is a small stack. A site whose tasks fork gets deep stacks from now on,
+ * since fork-join recursion needs them; here the queue is opened. */
+static void fork_closed(struct mo_worker *w, struct moirai_frame *frame)
+{
+    if (w->runtime->ordered) {
+        dress(w, frame);
+        lend(w->fiber, frame);
+        mo_worker_ready(w->runtime, &frame->task);
+        return;
+    }
+    mo_task_forks(w->task);
+    w->hot.fork_end = w->slots + MO_FORK_SLOTS;
+    mo_store_relaxed(w->hot.fork_top, (uintptr_t)frame);
+    w->hot.fork_top++;
+    if (mo_load_relaxed(&w->hot.fork_ask) != 0)
+        publish(w);
+}
+
+void moirai_fork_slow(struct moirai_frame *frame)
+{
+    struct mo_worker *w = mo_self();
+
+    if (w == NULL)
+        run_at_once(frame);
+    else if (mo_load_relaxed(w->hot.fork_top - 1) == (uintptr_t)frame)
+        publish(w);
+    else if (w->hot.fork_end == w->hot.fork_base)
+        fork_closed(w, frame);
+    else
+        run_at_once(frame);         /* MO_FORK_SLOTS are outstanding */
+}
+
+/* The owner takes its newest slot back. True: nobody had stolen it. */
+static bool take_back(struct mo_worker *w, uintptr_t *slot)
+{
+    uintptr_t word = mo_swap(slot, 0);  /* pairs with a thief's swap */
+    uint32_t top = (uint32_t)(slot - w->slots);
+    uint64_t tail = mo_load_relaxed(&w->fork_tail);
+
+    w->hot.fork_top = slot;
+    if (w->fork_split > top) {
+        w->fork_split = top;
+        mo_store(&w->fork_public, top);
+    }
+    if ((uint32_t)tail > top)
+        mo_store(&w->fork_tail, (((tail >> 32) + 1) << 32) | top);
+    if ((uint32_t)tail >= top)
+        ask(w);
+    return (word & MOIRAI_SLOT_STOLEN) == 0;
+}
+
+/* Tells whoever runs the fork whom to wake. True: it has ended already. */
+static bool announce(struct mo_waiter *waiter)
+{
+    struct moirai_frame *frame = (struct moirai_frame *)waiter->object;
+    uintptr_t out = DONE_OUT;
+
+    return !mo_cas(&frame->done, &out, (uintptr_t)waiter);
+}
+
+static void await(struct moirai_frame *frame)
+{
+    struct mo_wait how = {
+        .waiter = &mo_here()->fiber->waiter, .kind = MO_WAIT_FRAME,
+        .masked = true, .object = frame, .deadline_ns = MOIRAI_NEVER,
+        .publish = announce,
+    };
+
+    if (mo_load(&frame->done) != DONE_ENDED)
+        mo_wait(&how);
+}
+
+/* A parent cannot go on as if nothing was wrong. */
+static int outcome(struct moirai_frame *frame)
+{
+    if (frame->failed)
+        moirai_fail(frame->result, NULL);
+    return frame->result;
+}
+
+int moirai_join_slow(struct moirai_frame *frame)
+{
+    struct mo_worker *w = mo_self();
+
+    if (w != NULL) {
+        uintptr_t *slot = w->hot.fork_top - 1;
+
+        if (ADDRESS(mo_load_relaxed(slot)) == (uintptr_t)frame) {
+            if (take_back(w, slot))
+                return frame->task.fn(frame->task.arg);
+            await(frame);
+            return outcome(frame);
+        }
+        if (w->fiber->lent == frame) {
+            w->fiber->lent = frame->outer;
+            await(frame);
+            return outcome(frame);
+        }
+    }
+    if (mo_load_relaxed(&frame->done) != DONE_ENDED)
+        mo_panic("moirai_join: not the newest fork of this function");
+    return outcome(frame);
+}
+
+/* Thieves look at the hints first: they share a line with no fork. */
+struct moirai_frame *mo_frame_steal(struct mo_worker *w,
+                                    struct mo_worker *victim)
+{
+    uint64_t tail = mo_load(&victim->fork_tail);
+    uint32_t end = mo_load(&victim->fork_public);
+
+    for (uint32_t i = (uint32_t)tail; i < end; i++) {
+        uintptr_t *slot = &victim->slots[i];
+        uintptr_t word = mo_load(slot);
+
+        if ((word & MOIRAI_SLOT_PUBLIC) == 0
+            || !mo_cas(slot, &word, ADDRESS(word) | MOIRAI_SLOT_STOLEN))
+            continue;
+        mo_cas(&victim->fork_tail, &tail, (tail & ~(uint64_t)UINT32_MAX)
+                                          | (i + 1));
+        if (i + 1 >= end)
+            mo_store_relaxed(&victim->hot.fork_ask, 1);
+        mo_count(&w->count.forks_stolen, 1);
+        return frame_at(word);
+    }
+    if (mo_load_relaxed(&victim->hot.fork_ask) == 0)
+        mo_store_relaxed(&victim->hot.fork_ask, 1);
+    return NULL;
+}
+
+bool mo_frame_stealable(struct mo_worker *victim)
+{
+    uint32_t end = mo_load(&victim->fork_public);
+
+    for (uint32_t i = (uint32_t)mo_load(&victim->fork_tail); i < end; i++)
+        if (mo_load(&victim->slots[i]) & MOIRAI_SLOT_PUBLIC)
+            return true;
+    return false;
+}
+
+/* Takes every fork out of the queue, oldest first; `stay` gets each, and
+ * whether somebody has stolen it. */
+static void empty_queue(struct mo_worker *w,
+                        void (*stay)(struct mo_worker *, struct moirai_frame *,
+                                     bool stolen))
+{
+    uint32_t top = depth_of(w);
+    uint64_t tail = mo_load_relaxed(&w->fork_tail);
+
+    for (uint32_t i = 0; i < top; i++) {
+        uintptr_t word = mo_load(&w->slots[i]);
+
+        if (word & MOIRAI_SLOT_PUBLIC)
+            word = mo_swap(&w->slots[i], 0);
+        else if ((word & MOIRAI_SLOT_STOLEN) == 0)
+            dress(w, frame_at(word));
+        stay(w, frame_at(word), (word & MOIRAI_SLOT_STOLEN) != 0);
+    }
+    w->hot.fork_top = w->hot.fork_base;
+    w->fork_split = 0;
+    mo_store(&w->fork_public, 0);
+    mo_store(&w->fork_tail, ((tail >> 32) + 1) << 32);
+    ask(w);
+}
+
+static void export(struct mo_worker *w, struct moirai_frame *frame,
+                   bool stolen)
+{
+    lend(w->fiber, frame);
+    if (stolen)
+        return;
+    mo_count(&w->count.forks_exported, 1);
+    mo_worker_ready(w->runtime, &frame->task);
+}
+
+void mo_frame_export(struct mo_worker *w)
+{
+    if (w->hot.fork_top != w->hot.fork_base)
+        empty_queue(w, export);
+}
+
+static void lend_stolen(struct mo_worker *w, struct moirai_frame *frame,
+                        bool stolen)
+{
+    if (stolen)
+        lend(w->fiber, frame);
+}
+
+void mo_frame_drop(void)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_fiber *fiber = w->fiber;
+
+    if (w->hot.fork_top != w->hot.fork_base)
+        empty_queue(w, lend_stolen);
+    while (fiber->lent != NULL) {
+        struct moirai_frame *frame = fiber->lent;
+
+        fiber->lent = frame->outer;
+        await(frame);
+    }
+}
+
+void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
+                     int result, uint32_t failed)
+{
+    struct mo_waiter *waiter;
+    uintptr_t done;
+
+    mo_task_leave_fiber(w, &frame->task);
+    frame->result = result;
+    frame->failed = failed;
+    done = mo_swap(&frame->done, DONE_ENDED);   /* the frame may be gone */
+    if (done == DONE_OUT)
+        return;
+    waiter = (struct mo_waiter *)done;
+    if (mo_wait_claim(waiter))
+        mo_wait_end(waiter, 0);
+}
+
+bool mo_frame_missing(struct mo_worker *w)
+{
+    return w->hot.fork_top != w->hot.fork_base || w->fiber->lent != NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame.h - forks that left the inline path; see moirai/fork.h.
+ */
+#ifndef MO_FRAME_H
+#define MO_FRAME_H
+
+#include "worker.h"
+
+/* A fork of `victim` that the calling worker now has to run, or NULL. */
+struct moirai_frame *mo_frame_steal(struct mo_worker *w,
+                                    struct mo_worker *victim);
+
+/* Is there one? */
+bool mo_frame_stealable(struct mo_worker *victim);
+
+/* Turns the forks of the running stack that nobody stole into ordinary tasks,
+ * before the stack is left. */
+void mo_frame_export(struct mo_worker *w);
+
+/* The running stack's task fails: drops the forks that nobody took up, and
+ * waits for the others. Can wait. */
+void mo_frame_drop(void);
+
+/* The function of a stolen or exported fork has ended. */
+void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
+                     int result, uint32_t failed);
+
+/* Whether joins are missing when a task ends. */
+bool mo_frame_missing(struct mo_worker *w);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handle.c - joining and cancelling one task.
+ *
+ * `lock` is the object's lock of a join. `fiber_lock` guards only the pointer
+ * to the task's stack, for cancellation, and is taken inside any other lock: a
+ * task that joins another becomes the owner of a stack while it holds the
+ * other's lock.
+ */
+#include "handle.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime.h"
+
+static void release(struct mo_worker *w, struct moirai_handle *handle)
+{
+    if (mo_sub(&handle->references, 1) == 1)
+        mo_slab_put(&handle->runtime->handles, w != NULL ? &w->handles : NULL,
+                    handle);
+}
+
+void mo_handle_finish(struct mo_worker *w, struct moirai_handle *handle,
+                      int rc)
+{
+    struct mo_node *node;
+
+    mo_word_lock(&handle->lock);
+    handle->result = rc;
+    handle->done = true;
+    while ((node = handle->joiners.first) != NULL) {
+        struct mo_waiter *waiter = node->waiter;
+
+        mo_queue_remove(&handle->joiners, node);
+        if (mo_wait_claim(waiter))
+            mo_wait_end(waiter, 0);
+    }
+    mo_word_unlock(&handle->lock);
+    release(w, handle);
+}
+
+struct moirai_handle *mo_handle_make(struct moirai_runtime *rt,
+                                     struct mo_worker *w,
+                                     const struct moirai_attr *attr,
+                                     bool shared)
+{
+    struct moirai_handle *handle;
+
+    handle = mo_slab_get(&rt->handles, w != NULL ? &w->handles : NULL);
+    if (handle == NULL)
+        return NULL;
+    memset(handle, 0, sizeof *handle);
+    handle->runtime = rt;
+    handle->references = shared ? 2 : 1;
+    handle->deadline_ns = MOIRAI_NEVER;
+    if (attr == NULL)
+        return handle;
+    handle->name = attr->name;
+    if (attr->deadline_ns > 0)
+        handle->deadline_ns = attr->deadline_ns;
+    if (attr->worker != 0)
+        handle->place = rt->workers[attr->worker - 1];
+    else if (attr->flags & MOIRAI_PINNED)
+        handle->place = w != NULL ? w : rt->workers[0];
+    return handle;
+}
+
+int moirai_handle_join(struct moirai_handle *handle, int64_t deadline_ns,
+                       int *result)
+{
+    struct moirai_runtime *rt = handle->runtime;
+    struct mo_worker *w = mo_self();
+    struct mo_native native;
+    struct mo_node *node;
+    struct mo_wait how = { .kind = MO_WAIT_HANDLE, .object = handle,
+                           .deadline_ns = deadline_ns, .lock = &handle->lock };
+    int rc = 0;
+
+    if (!mo_runtime_usable(rt))
+        return mo_runtime_refusal(rt);
+    if (w != NULL && w->task != NULL && w->task->handle == handle)
+        return -EDEADLK;
+    node = mo_node_self(&native);
+    how.waiter = node->waiter;
+    mo_word_lock(&handle->lock);
+    if (!handle->done && deadline_ns > MOIRAI_NOW) {
+        mo_queue_add(&handle->joiners, node);
+        rc = mo_wait(&how);
+        mo_word_lock(&handle->lock);
+        if (mo_queue_holds(&handle->joiners, node))
+            mo_queue_remove(&handle->joiners, node);
+    } else if (!handle->done) {
+        rc = -EAGAIN;
+    }
+    if (handle->done)
+        rc = 0;
+    if (rc == 0 && result != NULL)
+        *result = handle->result;
+    mo_word_unlock(&handle->lock);
+    return rc;
+}
+
+void moirai_handle_cancel(struct moirai_handle *handle)
+{
+    if (!mo_runtime_usable(handle->runtime))
+        return;
+    mo_swap(&handle->cancelled, 1); /* pairs with the claim in a commit */
+    mo_lock_take(&handle->fiber_lock);
+    if (handle->fiber != NULL)
+        mo_wait_cancel(&handle->fiber->waiter);
+    mo_lock_drop(&handle->fiber_lock);
+}
+
+void moirai_handle_put(struct moirai_handle *handle)
+{
+    if (handle != NULL && mo_runtime_usable(handle->runtime))
+        release(mo_self_in(handle->runtime), handle);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * idle.c - no herd, no lost wake-up, no burning.
+ *
+ * A worker without work first searches (spins, looking around) for a short
+ * time, then sleeps. Whoever queues a task wakes at most one sleeper, and none
+ * while somebody is searching, since the searcher will find it. When the last
+ * searcher finds work it wakes the next, so that a burst spreads one by one
+ * while there is something to spread.
+ *
+ * Why no wake-up is lost. A pusher makes its task visible, then fences, then
+ * reads `searchers` and `sleepers`. A worker that gives up first counts itself
+ * as a sleeper and leaves the searchers, then fences, then looks at all queues
+ * once more (mo_worker_sees_work). Of two fences one comes first: either the
+ * pusher sees the sleeper and wakes it, or the worker sees the task. If the
+ * pusher saw a searcher instead, that searcher has its last look still ahead
+ * of it, by the same argument. (This is the pattern of Go's scheduler, proc.go,
+ * "Worker thread parking/unparking".)
+ *
+ * Timers. While anybody sleeps, exactly one sleeper is the keeper, and sleeps
+ * only until the first deadline of any place. It is woken last, and when it
+ * leaves while others sleep, one of them inherits. Whoever arms a timer that
+ * is first in its heap stores `earliest`, fences and reads `keeper_until`; the
+ * keeper stores the far future there, fences, reads every `earliest`, and only
+ * then stores what it found: one of the two notices.
+ *
+ * Rejected: waking on every push (26 us each on the other core, and a system
+ * call for the pusher); a timer thread (two wake-ups for every timer).
+ */
+#include "idle.h"
+
+#include "topo.h"
+#include "worker.h"
+
+void mo_idle_init(struct moirai_runtime *rt)
+{
+    uint32_t half = mo_topo_workers() / 2;
+
+    rt->idle.most_searchers = half > 0 ? half : 1;
+    rt->idle.keeper_until = -1;
+}
+
+/* The first sleeper that is not the keeper, or the keeper. Lock held. */
+static struct mo_worker **choose_sleeper(struct mo_idle *idle)
+{
+    struct mo_worker **at = &idle->first;
+
+    if (*at != NULL && *at == idle->keeper && (*at)->idle_next != NULL)
+        at = &(*at)->idle_next;
+    return at;
+}
+
+/* Somebody else must watch the timers now. Lock held; returns whom to nudge,
+ * for them to find out that it is they, or NULL. */
+static struct mo_worker *pass_keeper(struct mo_idle *idle,
+                                     const struct mo_worker *w)
+{
+    if (idle->keeper != w)
+        return NULL;
+    idle->keeper = idle->first;
+    mo_store(&idle->keeper_until, idle->first != NULL ? MOIRAI_NEVER : -1);
+    return idle->keeper;
+}
+
+/* Takes *at, a link of the list, off it. Lock held. */
+static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at,
+                                  struct mo_worker **heir)
+{
+    struct mo_worker *w = *at;
+
+    *at = w->idle_next;
+    w->idle = false;
+    mo_sub(&idle->sleepers, 1);
+    *heir = pass_keeper(idle, w);
+    return w;
+}
+
+static void wake_one(struct moirai_runtime *rt)
+{
+    struct mo_idle *idle = &rt->idle;
+    struct mo_worker *heir = NULL;
+    struct mo_worker *w = NULL;
+    uint32_t none = 0;
+
+    if (!mo_cas(&idle->searchers, &none, 1))
+        return;
+    mo_lock_take(&idle->lock);
+    if (idle->first != NULL) {
+        w = take_off(idle, choose_sleeper(idle), &heir);
+        w->searching = true;        /* counted for it by the swap above */
+    }
+    mo_lock_drop(&idle->lock);
+    if (w == NULL) {
+        mo_sub(&idle->searchers, 1);
+        return;
+    }
+    mo_unpark(&w->parker);
+    if (heir != NULL)
+        mo_unpark(&heir->parker);
+}
+
+void mo_idle_notify(struct moirai_runtime *rt)
+{
+    mo_fence();                     /* pairs with the one in mo_idle_sleep */
+    if (mo_load_relaxed(&rt->idle.sleepers) != 0
+        && mo_load_relaxed(&rt->idle.searchers) == 0)
+        wake_one(rt);
+}
+
+/* Wakes a given sleeper; false: it was not asleep. */
+static bool wake_this(struct mo_worker *w)
+{
+    struct mo_idle *idle = &w->runtime->idle;
+    struct mo_worker *heir = NULL;
+    bool slept;
+
+    mo_lock_take(&idle->lock);
+    slept = w->idle;
+    if (slept) {
+        struct mo_worker **at = &idle->first;
+
+        while (*at != w)
+            at = &(*at)->idle_next;
+        take_off(idle, at, &heir);
+    }
+    mo_lock_drop(&idle->lock);
+    if (slept)
+        mo_unpark(&w->parker);
+    if (heir != NULL)
+        mo_unpark(&heir->parker);
+    return slept;
+}
+
+void mo_idle_notify_one(struct mo_worker *w)
+{
+    mo_fence();                     /* as in mo_idle_notify */
+    if (mo_load_relaxed(&w->runtime->idle.sleepers) != 0)
+        wake_this(w);
+}
+
+void mo_idle_deadline(struct moirai_runtime *rt, int64_t deadline_ns)
+{
+    struct mo_worker *keeper = NULL;
+
+    mo_fence();                     /* pairs with the one in watch_timers */
+    if (deadline_ns >= mo_load_relaxed(&rt->idle.keeper_until))
+        return;
+    mo_lock_take(&rt->idle.lock);
+    keeper = rt->idle.keeper;
+    if (keeper != NULL)
+        mo_unpark(&keeper->parker); /* still listed: it looks again */
+    mo_lock_drop(&rt->idle.lock);
+}
+
+void mo_idle_wake_all(struct moirai_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        wake_this(rt->workers[i]);
+        mo_unpark(&rt->workers[i]->parker);
+    }
+}
+
+bool mo_idle_search(struct mo_worker *w)
+{
+    struct mo_idle *idle = &w->runtime->idle;
+
+    if (w->searching)
+        return true;
+    if (mo_load_relaxed(&idle->searchers) >= idle->most_searchers)
+        return false;
+    mo_add(&idle->searchers, 1);
+    w->searching = true;
+    return true;
+}
+
+void mo_idle_found(struct mo_worker *w)
+{
+    struct mo_idle *idle = &w->runtime->idle;
+
+    if (!w->searching)
+        return;
+    w->searching = false;
+    if (mo_sub(&idle->searchers, 1) == 1
+        && mo_load_relaxed(&idle->sleepers) != 0)
+        wake_one(w->runtime);
+}
+
+/* Until when may this sleeper sleep? Lock held. */
+static int64_t watch_timers(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    int64_t until = MOIRAI_NEVER;
+
+    if (rt->idle.keeper != w)
+        return MOIRAI_NEVER;
+    mo_store(&rt->idle.keeper_until, MOIRAI_NEVER);
+    mo_fence();                     /* pairs with that in mo_idle_deadline */
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        int64_t first = mo_load(&rt->workers[i]->timers.earliest);
+
+        if (first < until)
+            until = first;
+    }
+    mo_store(&rt->idle.keeper_until, until);
+    return until;
+}
+
+/* Announces the sleep; from here on somebody may wake this worker. */
+static void go_on_list(struct mo_worker *w)
+{
+    struct mo_idle *idle = &w->runtime->idle;
+    bool searched = w->searching;
+
+    w->searching = false;           /* while nobody else can set it */
+    mo_lock_take(&idle->lock);
+    if (idle->keeper == NULL) {
+        idle->keeper = w;
+        mo_store(&idle->keeper_until, MOIRAI_NEVER);
+    }
+    w->idle_next = idle->first;
+    idle->first = w;
+    w->idle = true;
+    mo_add(&idle->sleepers, 1);
+    mo_lock_drop(&idle->lock);
+    if (searched)
+        mo_sub(&idle->searchers, 1);
+    mo_fence();                     /* pairs with the one in mo_idle_notify */
+}
+
+/* One nap. False: this worker was taken off the list, or has reason to take
+ * itself off. */
+static bool nap(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    bool listed;
+    int64_t until;
+
+    mo_lock_take(&rt->idle.lock);
+    listed = w->idle;
+    until = watch_timers(w);
+    mo_lock_drop(&rt->idle.lock);
+    if (!listed || mo_load(&rt->exiting) != 0
+        || (until != MOIRAI_NEVER && until <= mo_runtime_now(rt)))
+        return false;
+    mo_park(&w->parker, until);
+    return true;
+}
+
+void mo_idle_sleep(struct mo_worker *w)
+{
+    go_on_list(w);
+    if (!mo_worker_sees_work(w)) {
+        mo_count(&w->count.sleeps, 1);
+        while (nap(w))
+            continue;
+    }
+    if (!wake_this(w))
+        mo_count(&w->count.wakes, 1);
+}

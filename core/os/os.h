@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.h - everything a runtime asks of the world: time, chance, threads.
+ *
+ * Each runtime has a table of these functions, and asks nobody else. One fill
+ * is real (os/real.c): clocks, futexes, pthreads. The other is the simulator
+ * (os/sim.c): one operating-system thread plays them all, the clock is a
+ * number that moves when everybody waits, and every choice comes from a seed.
+ */
+#ifndef MO_OS_H
+#define MO_OS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/sanitize.h"
+#include "atomic.h"
+
+struct mo_sim;
+struct mo_sim_thread;
+
+/* One thread's place to sleep. A token: unpark puts it there, park takes it or
+ * waits for it. Tokens do not add up. */
+struct mo_parker {
+    MO_ATOMIC(uint32_t) token;      /* 0 none, 1 there, 2 somebody sleeps */
+    struct mo_sim_thread *sim;      /* NULL: a real thread */
+};
+
+struct mo_thread {
+    pthread_t real;
+    struct mo_sim_thread *sim;
+    void (*body)(void *arg);
+    void *arg;
+    const char *name;               /* at most 15 bytes; kept */
+};
+
+struct mo_os {
+    struct mo_sim *sim;             /* NULL: the real world */
+    int64_t (*now)(struct mo_os *os);
+    uint32_t (*choose)(struct mo_os *os, uint32_t n);
+
+    /* Starts thread->body(thread->arg). 0 or a negative errno. */
+    int (*start)(struct mo_os *os, struct mo_thread *thread);
+    void (*join)(struct mo_os *os, struct mo_thread *thread);
+
+    /* Prepares the calling thread's parker, which is zeroed. */
+    void (*parker_init)(struct mo_os *os, struct mo_parker *parker);
+};
+
+/* The real world; shared by all its runtimes. */
+extern struct mo_os mo_os_real;
+
+/* The world of the calling thread: simulated if it plays a simulation. */
+struct mo_os *mo_os_here(void);
+
+/* A simulated one, whose first thread is the caller. `threads` bounds how many
+ * it may start. NULL: out of memory. */
+struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads);
+void mo_sim_close(struct mo_os *os);
+/* Is the calling thread the one that plays this simulation? */
+bool mo_sim_here(const struct mo_os *os);
+
+/* Takes the token, waiting for it until `until` (ns on the runtime's clock,
+ * MOIRAI_NEVER: for ever). True if it came. Own thread only. */
+bool mo_park(struct mo_parker *parker, int64_t until);
+
+/* Puts the token there and wakes the sleeper. Any thread. The parker may be
+ * gone the moment its owner has the token: nothing is touched after. */
+void mo_unpark(struct mo_parker *parker);
+
+/* In a loop that waits for another thread to get on with it; `round` counts
+ * its turns, so that the processor is given up after a while. */
+void mo_relax(uint32_t round);
+
+/* Lets other threads go first: a plain thread's way to yield. */
+void mo_os_yield(void);
+
+/* This process is a forked child: no simulation goes on here. */
+void mo_os_forked(void);
+
+/* The simulator's side of mo_park and friends; os/sim.c. */
+bool mo_sim_park(struct mo_parker *parker, int64_t until);
+void mo_sim_unpark(struct mo_parker *parker);
+bool mo_sim_relax(void);
+
+#endif

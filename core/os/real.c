@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real.c - time, chance and threads as the operating system has them.
+ *
+ * Parking is a futex on the parker's token: 1 means "go on", 2 "the owner is
+ * asleep". unpark swaps in a 1 and makes the system call only over a 2. The
+ * swap is the last access: the address is still handed to futex after that,
+ * but a wake on memory that has gone wakes nobody or is refused.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <moirai/time.h>
+
+#include "arch/cpu.h"
+
+enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP };
+
+static int64_t real_now(struct mo_os *os)
+{
+    struct timespec ts;
+
+    (void)os;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * MOIRAI_S + ts.tv_nsec;
+}
+
+/* Used where chance only spreads load, and for seeds; workers have generators
+ * of their own for their hot paths. */
+static uint32_t real_choose(struct mo_os *os, uint32_t n)
+{
+    uint32_t r = 0;
+
+    if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r)
+        r = (uint32_t)real_now(os);
+    return (uint32_t)(((uint64_t)r * n) >> 32);
+}
+
+/* Signals that are not about the thread itself go to the program's threads. */
+static void block_signals(sigset_t *old)
+{
+    static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+                                       SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
+    sigset_t set;
+
+    sigfillset(&set);
+    for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++)
+        sigdelset(&set, synchronous[i]);
+    pthread_sigmask(SIG_SETMASK, &set, old);
+}
+
+static void *thread_main(void *arg)
+{
+    struct mo_thread *thread = arg;
+
+    prctl(PR_SET_NAME, thread->name);
+    thread->body(thread->arg);
+    return NULL;
+}
+
+/* The new thread inherits the mask, so not even its first instruction can be
+ * interrupted by a signal that is not for it. */
+static int real_start(struct mo_os *os, struct mo_thread *thread)
+{
+    sigset_t old;
+    int rc;
+
+    (void)os;
+    block_signals(&old);
+    rc = pthread_create(&thread->real, NULL, thread_main, thread);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -rc;
+}
+
+static void real_join(struct mo_os *os, struct mo_thread *thread)
+{
+    (void)os;
+    pthread_join(thread->real, NULL);
+}
+
+static void real_parker_init(struct mo_os *os, struct mo_parker *parker)
+{
+    (void)os;
+    mo_store(&parker->token, TOKEN_NONE);
+}
+
+struct mo_os mo_os_real = {
+    .sim = NULL,
+    .now = real_now,
+    .choose = real_choose,
+    .start = real_start,
+    .join = real_join,
+    .parker_init = real_parker_init,
+};
+
+/* Sleeps while *word == value. False when the time is up. */
+static bool futex_wait(uint32_t *word, uint32_t value, int64_t until)
+{
+    struct timespec ts = { 0, 0 };
+    long rc;
+
+    if (until == MOIRAI_NEVER) {
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+        return true;
+    }
+    if (until > 0) {
+        ts.tv_sec = until / MOIRAI_S;
+        ts.tv_nsec = until % MOIRAI_S;
+    }
+    rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, &ts, NULL,
+                 FUTEX_BITSET_MATCH_ANY);   /* absolute, CLOCK_MONOTONIC */
+    return rc == 0 || errno != ETIMEDOUT;
+}
+
+static bool take_token(struct mo_parker *parker, uint32_t held)
+{
+    uint32_t found = held;
+
+    return mo_cas(&parker->token, &found, TOKEN_NONE);
+}
+
+bool mo_park(struct mo_parker *parker, int64_t until)
+{
+    uint32_t found = TOKEN_NONE;
+    int saved = errno;
+    bool in_time = true;
+
+    if (parker->sim != NULL)
+        return mo_sim_park(parker, until);
+    if (take_token(parker, TOKEN_THERE))
+        return true;
+    mo_cas(&parker->token, &found, TOKEN_ASLEEP);
+    while (in_time && mo_load(&parker->token) == TOKEN_ASLEEP)
+        in_time = futex_wait(&parker->token, TOKEN_ASLEEP, until);
+    errno = saved;
+    return mo_swap(&parker->token, TOKEN_NONE) == TOKEN_THERE;
+}
+
+void mo_unpark(struct mo_parker *parker)
+{
+    int saved;
+
+    if (parker->sim != NULL) {
+        mo_sim_unpark(parker);
+        return;
+    }
+    if (mo_swap(&parker->token, TOKEN_THERE) != TOKEN_ASLEEP)
+        return;
+    saved = errno;
+    syscall(SYS_futex, &parker->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+/* Other threads may be waiting for the very processor we spin on. */
+void mo_relax(uint32_t round)
+{
+    if (mo_sim_relax())
+        return;
+    if (round % 64 == 63)
+        sched_yield();
+    else
+        mo_cpu_pause();
+}
+
+void mo_os_yield(void)
+{
+    if (!mo_sim_relax())
+        sched_yield();
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim.c - the world in one thread: virtual clock, seeded choices.
+ *
+ * Every thread a simulated runtime starts, and the one that started the
+ * runtime, is a coroutine here; exactly one of them runs, and control passes
+ * only where a thread parks, joins, spins, or (in a build with MO_POINTS) at
+ * any atomic operation. Who goes on is chosen from the seed, so the same seed
+ * gives the same run. Time stands still while anybody can run; when nobody
+ * can, it jumps to the first deadline; when there is none, the program waits
+ * for ever, which is reported with the seed that shows it.
+ *
+ * The interleavings are sequentially consistent: weak memory is not simulated.
+ */
+#include "os/sim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <moirai/fork.h>
+#include <moirai/time.h>
+
+#include "arch/switch.h"
+#include "mem.h"
+
+#define SIM_STACK ((size_t)128 << 10)
+#define SIM_TICK 50                 /* ns that a look at the clock takes */
+
+struct mo_sim_thread {
+    struct mo_sim *sim;
+    void *sp;                       /* while another one runs */
+    struct moirai_worker *worker;   /* its moirai_self_worker, likewise */
+    struct mo_sanitize *where;      /* the stack it is on */
+    struct mo_sanitize own;
+    char *stack;                    /* NULL: the first thread's */
+    struct mo_thread *thread;
+    int saved_errno;
+    bool parked, token, ended;
+    int64_t until;                  /* while parked */
+};
+
+struct mo_sim {
+    struct mo_os os;
+    pthread_t player;               /* the one real thread */
+    uint64_t seed, random;
+    int64_t clock;
+    void (*stuck)(void *arg);
+    void *stuck_arg;
+    struct mo_sim_thread *current;
+    uint32_t count, limit;
+    struct mo_sim_thread threads[]; /* threads[0] started the runtime */
+};
+
+extern _Thread_local struct moirai_worker *moirai_self_worker;
+static _Thread_local struct mo_sim *sim_self;
+
+static struct mo_sim *sim_of(struct mo_os *os)
+{
+    return os->sim;
+}
+
+static uint64_t draw(struct mo_sim *sim)
+{
+    uint64_t z = (sim->random += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);     /* splitmix64 */
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static uint32_t sim_choose(struct mo_os *os, uint32_t n)
+{
+    return (uint32_t)(((draw(sim_of(os)) >> 32) * n) >> 32);
+}
+
+static int64_t sim_now(struct mo_os *os)
+{
+    return sim_of(os)->clock += SIM_TICK;
+}
+
+static bool runnable(const struct mo_sim_thread *t)
+{
+    return !t->ended
+        && (!t->parked || t->token || t->until <= t->sim->clock);
+}
+
+static uint32_t count_runnable(const struct mo_sim *sim)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < sim->count; i++)
+        n += runnable(&sim->threads[i]);
+    return n;
+}
+
+static _Noreturn void report_stuck(struct mo_sim *sim)
+{
+    fprintf(stderr, "moirai: simulator: everything waits for ever "
+            "(scheduler.seed=%llu, at %lld ns)\n",
+            (unsigned long long)sim->seed, (long long)sim->clock);
+    if (sim->stuck != NULL)
+        sim->stuck(sim->stuck_arg);
+    abort();
+}
+
+/* Nobody can run: lets the clock jump to the first deadline. */
+static void pass_time(struct mo_sim *sim)
+{
+    int64_t first = MOIRAI_NEVER;
+
+    for (uint32_t i = 0; i < sim->count; i++) {
+        const struct mo_sim_thread *t = &sim->threads[i];
+
+        if (!t->ended && t->parked && t->until < first)
+            first = t->until;
+    }
+    if (first == MOIRAI_NEVER)
+        report_stuck(sim);
+    if (first > sim->clock)
+        sim->clock = first;
+}
+
+static struct mo_sim_thread *pick(struct mo_sim *sim)
+{
+    uint32_t n = count_runnable(sim);
+    uint32_t at;
+
+    if (n == 0) {
+        pass_time(sim);
+        n = count_runnable(sim);
+    }
+    at = n == 1 ? 0 : sim_choose(&sim->os, n);
+    for (uint32_t i = 0;; i++)
+        if (runnable(&sim->threads[i]) && at-- == 0)
+            return &sim->threads[i];
+}
+
+/* Back on a thread's stack after somebody chose it. */
+static void arrive(struct mo_sim *sim)
+{
+    struct mo_sim_thread *self = sim->current;
+
+    mo_sanitize_arrive(self->where);
+    moirai_self_worker = self->worker;
+    errno = self->saved_errno;
+}
+
+static void hand_over(struct mo_sim *sim)
+{
+    struct mo_sim_thread *from = sim->current;
+    struct mo_sim_thread *to = pick(sim);
+
+    if (to == from)
+        return;
+    from->worker = moirai_self_worker;
+    from->saved_errno = errno;
+    sim->current = to;
+    mo_sanitize_leave(from->where, to->where, from->ended);
+    mo_switch(&from->sp, to->sp);
+    arrive(sim);
+}
+
+bool mo_sim_park(struct mo_parker *parker, int64_t until)
+{
+    struct mo_sim_thread *self = parker->sim;
+    bool came;
+
+    if (!self->token) {
+        self->parked = true;
+        self->until = until;
+        hand_over(self->sim);
+        self->parked = false;
+    }
+    came = self->token;
+    self->token = false;
+    return came;
+}
+
+void mo_sim_unpark(struct mo_parker *parker)
+{
+    parker->sim->token = true;
+}
+
+bool mo_sim_relax(void)
+{
+    if (sim_self == NULL)
+        return false;
+    sim_self->clock += SIM_TICK;
+    hand_over(sim_self);
+    return true;
+}
+
+void mo_sim_moved(struct mo_sanitize *to)
+{
+    if (sim_self != NULL)
+        sim_self->current->where = to;
+}
+
+#ifdef MO_POINTS
+/* One in eight: enough to break any short sequence within some seeds, while
+ * runs stay long enough to get somewhere. */
+void mo_point(void)
+{
+    if (sim_self != NULL && sim_choose(&sim_self->os, 8) == 0)
+        hand_over(sim_self);
+}
+#endif
+
+static void thread_entry(void *arg)
+{
+    struct mo_sim_thread *self = arg;
+
+    arrive(self->sim);
+    self->thread->body(self->thread->arg);
+    self->ended = true;
+    for (;;)
+        hand_over(self->sim);
+}
+
+static int sim_start(struct mo_os *os, struct mo_thread *thread)
+{
+    struct mo_sim *sim = sim_of(os);
+    struct mo_sim_thread *t = &sim->threads[sim->count];
+
+    if (sim->count == sim->limit)
+        return -EAGAIN;
+    t->stack = mo_mem_alloc(SIM_STACK, 64);
+    if (t->stack == NULL)
+        return -ENOMEM;
+    sim->count++;
+    t->sim = sim;
+    t->thread = thread;
+    t->where = &t->own;
+    mo_sanitize_born(&t->own, t->stack, SIM_STACK);
+    t->sp = mo_switch_fresh(t->stack, SIM_STACK, thread_entry, t);
+    thread->sim = t;
+    return 0;
+}
+
+static void sim_join(struct mo_os *os, struct mo_thread *thread)
+{
+    struct mo_sim *sim = sim_of(os);
+    struct mo_sim_thread *self = sim->current;
+
+    self->parked = true;
+    while (!thread->sim->ended) {
+        self->until = sim->clock;   /* may be chosen, to look again */
+        if (count_runnable(sim) == 1) {
+            self->until = MOIRAI_NEVER;
+            pass_time(sim);
+        }
+        hand_over(sim);
+    }
+    self->parked = false;
+}
+
+static void sim_parker_init(struct mo_os *os, struct mo_parker *parker)
+{
+    parker->sim = sim_of(os)->current;
+    mo_store_relaxed(&parker->token, 0);
+}
+
+struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads)
+{
+    struct mo_sim *sim;
+
+    if (sim_self != NULL)
+        return NULL;
+    sim = mo_mem_alloc(sizeof *sim + (threads + 1) * sizeof sim->threads[0],
+                       64);
+    if (sim == NULL)
+        return NULL;
+    sim->os = (struct mo_os){ .sim = sim, .now = sim_now,
+                              .choose = sim_choose, .start = sim_start,
+                              .join = sim_join,
+                              .parker_init = sim_parker_init };
+    sim->player = pthread_self();
+    sim->seed = sim->random = seed;
+    sim->clock = MOIRAI_S;          /* no deadline of a program is 0 */
+    sim->limit = threads + 1;
+    sim->count = 1;
+    sim->current = &sim->threads[0];
+    sim->current->sim = sim;
+    sim->current->where = &sim->current->own;
+    mo_sanitize_native(&sim->current->own);
+    sim_self = sim;
+    return &sim->os;
+}
+
+void mo_sim_close(struct mo_os *os)
+{
+    struct mo_sim *sim = sim_of(os);
+
+    for (uint32_t i = 1; i < sim->count; i++) {
+        mo_sanitize_dead(&sim->threads[i].own);
+        mo_mem_free(sim->threads[i].stack);
+    }
+    sim_self = NULL;
+    mo_mem_free(sim);
+}
+
+struct mo_os *mo_os_here(void)
+{
+    return sim_self != NULL ? &sim_self->os : &mo_os_real;
+}
+
+void mo_os_forked(void)
+{
+    sim_self = NULL;
+}
+
+bool mo_sim_here(const struct mo_os *os)
+{
+    return os->sim == sim_self;
+}
+
+void mo_sim_on_stuck(struct mo_os *os, void (*stuck)(void *), void *arg)
+{
+    sim_of(os)->stuck = stuck;
+    sim_of(os)->stuck_arg = arg;
+}

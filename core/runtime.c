@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.c - the order of start and stop.
+ *
+ * Up: configuration and plugins, the world (real or simulated), scheduler,
+ * stacks, places, threads. Down: strictly reverse, once every task has ended.
+ * Nothing here is an algorithm; what can fail half-way undoes what it did.
+ */
+#include "runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "child.h"
+#include "dump.h"
+#include "fiber.h"
+#include "handle.h"
+#include "host.h"
+#include "idle.h"
+#include "log.h"
+#include "mem.h"
+#include "name.h"
+#include "os/sim.h"
+#include "pool.h"
+#include "scope.h"
+#include "task.h"
+#include "topo.h"
+#include "trace.h"
+
+#define MOST_WORKERS 1024
+#define SIM_WORKERS 2               /* `auto` in a simulation */
+
+/* Loading is not thread-safe, and one start at a time is soon enough. */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
+static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
+    uint64_t n = rt->options.workers;
+
+    rt->sched = chosen->ops;
+    rt->ordered = (rt->sched->flags & MOIRAI_SCHED_ORDERED) != 0;
+    if (n == 0)
+        n = rt->sched->flags & MOIRAI_SCHED_SIM ? SIM_WORKERS
+                                                : mo_topo_workers();
+    rt->worker_count = (uint32_t)(n < MOST_WORKERS ? n : MOST_WORKERS);
+    rt->os = &mo_os_real;
+    if (rt->sched->flags & MOIRAI_SCHED_SIM) {
+        /* The config of a simulating scheduler begins with its seed. */
+        rt->os = mo_sim_open(*(const uint64_t *)chosen->config,
+                             rt->worker_count);
+        if (rt->os == NULL)
+            return moirai_error_set(err, -EBUSY, "scheduler %s: this thread "
+                                    "plays another simulation, or there is no"
+                                    " memory", chosen->plugin->name);
+    }
+    mo_host_init(rt);
+    return 0;
+}
+
+static void close_world(struct moirai_runtime *rt)
+{
+    if (rt->os->sim != NULL)
+        mo_sim_close(rt->os);
+}
+
+static int open_stacks(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    const struct mo_chosen *chosen = mo_setup_stack(rt->setup);
+    int rc;
+
+    rt->stack = chosen->ops;
+    rt->stack_state = mo_mem_alloc(rt->stack->state_size, MO_CACHE_LINE);
+    if (rt->stack_state == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    rc = rt->stack->init(rt->stack_state, chosen->config, &rt->host, err);
+    if (rc != 0)
+        mo_mem_free(rt->stack_state);
+    return rc;
+}
+
+static void close_stacks(struct moirai_runtime *rt)
+{
+    rt->stack->fini(rt->stack_state);
+    mo_mem_free(rt->stack_state);
+}
+
+static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
+    struct moirai_sched_env env = { .size = sizeof env,
+                                    .workers = rt->worker_count,
+                                    .host = &rt->host };
+    int rc;
+
+    rt->sched_state = mo_mem_alloc(rt->sched->state_size, MO_CACHE_LINE);
+    if (rt->sched_state == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    rc = rt->sched->init(rt->sched_state, chosen->config, &env, err);
+    if (rc != 0)
+        mo_mem_free(rt->sched_state);
+    return rc;
+}
+
+static void close_sched(struct moirai_runtime *rt)
+{
+    rt->sched->fini(rt->sched_state);
+    mo_mem_free(rt->sched_state);
+}
+
+static void free_worker(struct mo_worker *w)
+{
+    mo_trace_fini(w);
+    if (w->slots != NULL)
+        mo_mem_free(w->slots - 1);
+    mo_mem_free(w->sites);
+    mo_mem_free(w->sched);
+    mo_mem_free(w);
+}
+
+static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
+{
+    struct mo_worker *w = mo_mem_alloc(sizeof *w, MO_CACHE_LINE);
+    uintptr_t *slots;
+
+    if (w == NULL)
+        return NULL;
+    w->runtime = rt;
+    w->hot.index = index;
+    w->hot.fork_ask = rt->worker_count > 1;
+    w->next_id = index + 1;
+    w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
+    w->sched = mo_mem_alloc(rt->sched->worker_size, MO_CACHE_LINE);
+    w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
+    slots = mo_mem_alloc((MO_FORK_SLOTS + 1) * sizeof *slots, MO_CACHE_LINE);
+    if (slots != NULL)
+        w->slots = w->hot.fork_top = w->hot.fork_base = slots + 1;
+    w->hot.fork_end = w->slots;
+    mo_timers_init(&w->timers);
+    if (w->sched == NULL || w->sites == NULL || w->slots == NULL
+        || mo_trace_init(w, rt->options.trace) != 0) {
+        free_worker(w);
+        return NULL;
+    }
+    return w;
+}
+
+/* A place, complete but for the loop's stack. */
+static int open_worker(struct moirai_runtime *rt, uint32_t index,
+                       struct moirai_error *err)
+{
+    struct mo_worker *w = new_worker(rt, index);
+    int rc;
+
+    if (w == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    rc = rt->sched->worker_init(rt->sched_state, w->sched, index, err);
+    if (rc != 0) {
+        free_worker(w);
+        return rc;
+    }
+    rt->workers[index] = w;
+    return 0;
+}
+
+static void close_worker(struct moirai_runtime *rt, uint32_t index)
+{
+    struct mo_worker *w = rt->workers[index];
+
+    mo_fiber_drain(w);
+    rt->sched->worker_fini(rt->sched_state, w->sched);
+    free_worker(w);
+}
+
+static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    uint32_t i;
+    int rc = 0;
+
+    rt->workers = mo_mem_alloc(rt->worker_count * sizeof *rt->workers, 64);
+    if (rt->workers == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    for (i = 0; i < rt->worker_count && rc == 0; i++)
+        rc = open_worker(rt, i, err);
+    if (rc == 0)
+        return 0;
+    for (i--; i > 0; i--)
+        close_worker(rt, i - 1);
+    mo_mem_free(rt->workers);
+    return rc;
+}
+
+static void close_workers(struct moirai_runtime *rt)
+{
+    for (uint32_t i = rt->worker_count; i > 0; i--)
+        close_worker(rt, i - 1);
+    mo_mem_free(rt->workers);
+}
+
+static void join_threads(struct moirai_runtime *rt, uint32_t n)
+{
+    mo_swap(&rt->exiting, 1);
+    mo_idle_wake_all(rt);
+    for (uint32_t i = 0; i < n; i++)
+        rt->os->join(rt->os, &rt->workers[i]->thread);
+}
+
+static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        struct mo_worker *w = rt->workers[i];
+        int rc = mo_worker_prepare(w);
+
+        if (rc == 0) {
+            w->thread.body = mo_worker_main;
+            w->thread.arg = w;
+            w->thread.name = "moirai/work";
+            rc = rt->os->start(rt->os, &w->thread);
+            if (rc != 0)
+                mo_fiber_put(w, w->loop);
+        }
+        if (rc != 0) {
+            join_threads(rt, i);
+            return moirai_error_set(err, rc, "cannot start worker %u of %u: "
+                                    "%s", i + 1, rt->worker_count,
+                                    strerror(-rc));
+        }
+    }
+    return 0;
+}
+
+static void init_memory(struct moirai_runtime *rt)
+{
+    mo_slab_init(&rt->tasks, sizeof(struct moirai_task));
+    mo_slab_init(&rt->handles, sizeof(struct moirai_handle));
+    mo_slab_init(&rt->fibers, (sizeof(struct mo_fiber) + 63) & ~(size_t)63);
+    mo_scope_init(&rt->root, rt, NULL);
+    rt->root.flags = MO_SCOPE_ROOT;
+}
+
+static void fini_memory(struct moirai_runtime *rt)
+{
+    mo_slab_fini(&rt->tasks);
+    mo_slab_fini(&rt->handles);
+    mo_slab_fini(&rt->fibers);
+}
+
+/* Everything from the scheduler to the threads. */
+static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    int rc = open_stacks(rt, err);
+
+    if (rc != 0)
+        return rc;
+    rc = open_sched(rt, err);
+    if (rc != 0)
+        goto out_stacks;
+    rc = open_workers(rt, err);
+    if (rc != 0)
+        goto out_sched;
+    mo_idle_init(rt);
+    rc = start_threads(rt, err);
+    if (rc == 0)
+        return 0;
+    close_workers(rt);
+out_sched:
+    close_sched(rt);
+out_stacks:
+    close_stacks(rt);
+    return rc;
+}
+
+static int open_all(struct moirai_runtime *rt,
+                    const struct moirai_config *config,
+                    struct moirai_error *err)
+{
+    int rc = mo_setup_open(config, &rt->setup, err);
+
+    if (rc != 0)
+        return rc;
+    rt->options = *mo_setup_runtime(rt->setup);
+    rc = open_world(rt, err);
+    if (rc != 0)
+        goto out_setup;
+    init_memory(rt);
+    rt->names = mo_names_open();
+    rt->pool = mo_pool_open((uint32_t)rt->options.blocking_threads);
+    rc = -ENOMEM;
+    if (rt->names == NULL || rt->pool == NULL)
+        moirai_error_set(err, rc, "out of memory");
+    else
+        rc = open_inside(rt, err);
+    if (rc == 0)
+        return 0;
+    if (rt->pool != NULL)
+        mo_pool_close(rt->pool);
+    if (rt->names != NULL)
+        mo_names_close(rt->names);
+    fini_memory(rt);
+    close_world(rt);
+out_setup:
+    mo_setup_close(rt->setup);
+    return rc;
+}
+
+int moirai_start(struct moirai_runtime **runtime,
+                 const struct moirai_config *config, struct moirai_error *err)
+{
+    struct moirai_runtime *rt;
+    int rc;
+
+    if (mo_self() != NULL)
+        return moirai_error_set(err, -EDEADLK, "a task cannot start a "
+                                "runtime: do it from a plain thread");
+    pthread_mutex_lock(&starting);
+    rt = mo_mem_alloc(sizeof *rt, MO_CACHE_LINE);
+    if (rt == NULL) {
+        rc = moirai_error_set(err, -ENOMEM, "out of memory");
+    } else {
+        rc = open_all(rt, config, err);
+        if (rc == 0)
+            mo_child_enlist(rt);
+        else
+            mo_mem_free(rt);
+    }
+    pthread_mutex_unlock(&starting);
+    if (rc == 0)
+        *runtime = rt;
+    return rc;
+}
+
+static void close_all(struct moirai_runtime *rt)
+{
+    pthread_mutex_lock(&starting);
+    mo_child_delist(rt);
+    join_threads(rt, rt->worker_count);
+    mo_pool_close(rt->pool);
+    close_workers(rt);
+    close_sched(rt);
+    close_stacks(rt);
+    mo_names_close(rt->names);
+    fini_memory(rt);
+    close_world(rt);
+    mo_setup_close(rt->setup);
+    mo_mem_free(rt);
+    pthread_mutex_unlock(&starting);
+}
+
+/* The root scope's own share of its count, once. */
+static bool let_root_go(struct moirai_runtime *rt)
+{
+    if (rt->stopping)
+        return false;
+    rt->stopping = true;
+    return mo_sub(&rt->root.live, 1) == 1;
+}
+
+int moirai_stop(struct moirai_runtime *rt, int64_t deadline_ns,
+                struct moirai_stop_report *report)
+{
+    int64_t grace;
+    int rc = 0;
+
+    if (!mo_runtime_usable(rt))
+        return mo_runtime_refusal(rt);
+    if (mo_self() != NULL)
+        return -EDEADLK;
+    mo_dump_report_clear(report);
+    if (!let_root_go(rt)
+        && mo_scope_wait(&rt->root, true, deadline_ns) != 0) {
+        mo_dump_report(rt, report);
+        moirai_scope_cancel(&rt->root);
+        grace = mo_runtime_now(rt) + rt->options.stop_grace;
+        rc = -ECANCELED;
+        if (mo_scope_wait(&rt->root, true, grace) != 0) {
+            mo_dump_report_left(rt, report);
+            return -EBUSY;
+        }
+    }
+    close_all(rt);
+    return rc;
+}
+
+int moirai_run(struct moirai_runtime *rt, moirai_fn *fn, void *arg)
+{
+    static struct moirai_site site = MOIRAI_SITE_INIT;
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    struct moirai_handle *handle;
+    int result = 0;
+    int rc;
+
+    if (!mo_runtime_usable(rt))
+        return mo_runtime_refusal(rt);
+    if (mo_self() != NULL)
+        return -EDEADLK;
+    attr.stack_size = rt->stack->class_size(rt->stack_state,
+                                            MOIRAI_STACK_LOOP);
+    rc = moirai_spawn_at(&site, &rt->root, fn, arg, &attr, &handle);
+    if (rc != 0)
+        return rc;
+    rc = moirai_handle_join(handle, MOIRAI_NEVER, &result);
+    moirai_handle_put(handle);
+    return rc != 0 ? rc : result;
+}
+
+struct moirai_scope *moirai_runtime_scope(struct moirai_runtime *rt)
+{
+    return &rt->root;
+}
+
+struct moirai_runtime *moirai_runtime_self(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL ? w->runtime : NULL;
+}
+
+int mo_runtime_refusal(const struct moirai_runtime *rt)
+{
+    return rt->dead ? -ECHILD : -EPERM;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scope.c - counting tasks in and out, and telling them to stop.
+ *
+ * `live` counts the tasks that have not ended, plus one that the owner holds
+ * until it ends the scope. Exactly one party takes it to zero. If that is the
+ * owner, the scope is empty and may go. If it is a worker, it takes the lock,
+ * marks the scope as ended, and wakes the owner, who does not return before it
+ * has held that lock after: so the worker's last access to the scope is its
+ * unlocking.
+ *
+ * Locks: parent before child (tree and cancellation), then fibers_lock, then
+ * nothing. Cancelling sets the flag first and then ends the waits of all tasks
+ * that own a stack; a task that begins to wait, or to own a stack, meanwhile
+ * reads the flag after it has become visible (wait.c), so none slips through.
+ */
+#include "scope.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "runtime.h"
+#include "task.h"
+
+#define SETTLE_AT 256               /* ended tasks counted before they show */
+
+void mo_scope_init(struct moirai_scope *scope, struct moirai_runtime *rt,
+                   struct moirai_scope *parent)
+{
+    memset(scope, 0, offsetof(struct moirai_scope, text));
+    scope->text[0] = '\0';
+    scope->runtime = rt;
+    scope->live = 1;
+    scope->parent = parent;
+    if (parent == NULL)
+        return;
+    mo_word_lock(&parent->lock);
+    mo_store_relaxed(&scope->cancelled, mo_load(&parent->cancelled));
+    scope->sibling_next = parent->children;
+    if (parent->children != NULL)
+        parent->children->sibling_prev = scope;
+    parent->children = scope;
+    mo_word_unlock(&parent->lock);
+}
+
+static void leave_parent(struct moirai_scope *scope)
+{
+    struct moirai_scope *parent = scope->parent;
+
+    if (parent == NULL)
+        return;
+    mo_word_lock(&parent->lock);
+    if (scope->sibling_prev != NULL)
+        scope->sibling_prev->sibling_next = scope->sibling_next;
+    else
+        parent->children = scope->sibling_next;
+    if (scope->sibling_next != NULL)
+        scope->sibling_next->sibling_prev = scope->sibling_prev;
+    mo_word_unlock(&parent->lock);
+}
+
+void mo_scope_link(struct moirai_scope *scope, struct mo_fiber *fiber)
+{
+    struct mo_fiber *first;
+
+    mo_word_lock(&scope->fibers_lock);
+    first = scope->fibers;
+    fiber->prev = NULL;
+    fiber->next = first;
+    if (first != NULL)
+        first->prev = fiber;
+    scope->fibers = fiber;
+    mo_word_unlock(&scope->fibers_lock);
+}
+
+void mo_scope_unlink(struct moirai_scope *scope, struct mo_fiber *fiber)
+{
+    mo_word_lock(&scope->fibers_lock);
+    if (fiber->prev != NULL)
+        fiber->prev->next = fiber->next;
+    else
+        scope->fibers = fiber->next;
+    if (fiber->next != NULL)
+        fiber->next->prev = fiber->prev;
+    mo_word_unlock(&scope->fibers_lock);
+    fiber->next = fiber->prev = NULL;
+}
+
+static void cancel_waits(struct moirai_scope *scope)
+{
+    struct mo_fiber *fiber;
+
+    mo_word_lock(&scope->fibers_lock);
+    for (fiber = scope->fibers; fiber != NULL; fiber = fiber->next)
+        mo_wait_cancel(&fiber->waiter);
+    mo_word_unlock(&scope->fibers_lock);
+}
+
+/* Cancels the scope and all below it; `code` becomes the error of the first if
+ * it has none. */
+static void cancel_tree(struct moirai_scope *scope, int code)
+{
+    mo_word_lock(&scope->lock);
+    if (scope->error == 0)
+        mo_store_relaxed(&scope->error, code);
+    mo_swap(&scope->cancelled, 1);  /* pairs with the claim in a commit */
+    cancel_waits(scope);
+    for (struct moirai_scope *child = scope->children; child != NULL;
+         child = child->sibling_next)
+        cancel_tree(child, -ECANCELED);
+    mo_word_unlock(&scope->lock);
+}
+
+void moirai_scope_cancel(struct moirai_scope *scope)
+{
+    if (!scope->runtime->dead)
+        cancel_tree(scope, -ECANCELED);
+}
+
+void mo_scope_fail(struct moirai_scope *scope, int code, const char *text)
+{
+    bool first;
+
+    mo_word_lock(&scope->lock);
+    first = scope->error == 0;
+    if (first) {
+        mo_store_relaxed(&scope->error, code);
+        if (text != NULL)
+            strncpy(scope->text, text, sizeof scope->text - 1);
+    }
+    mo_word_unlock(&scope->lock);
+    if (first && (scope->flags & MO_SCOPE_ROOT) == 0)
+        cancel_tree(scope, code);
+}
+
+void mo_scope_leave(struct moirai_scope *scope, int64_t n)
+{
+    struct mo_waiter *waiter;
+
+    if (mo_sub(&scope->live, n) != n)
+        return;
+    mo_word_lock(&scope->lock);
+    scope->flags |= MO_SCOPE_ENDED;
+    waiter = scope->waiter;
+    if (waiter != NULL && !mo_wait_claim(waiter))
+        waiter = NULL;              /* it will find the flag */
+    scope->waiter = NULL;
+    mo_word_unlock(&scope->lock);
+    if (waiter != NULL)
+        mo_wait_end(waiter, 0);
+}
+
+void mo_scope_settle(struct mo_worker *w)
+{
+    struct moirai_scope *scope = w->done_scope;
+    int64_t n = w->done_count;
+
+    w->done_scope = NULL;
+    w->done_count = 0;
+    if (n != 0)
+        mo_scope_leave(scope, n);
+}
+
+void mo_scope_left(struct mo_worker *w, struct moirai_scope *scope)
+{
+    if (w->done_scope != scope) {
+        mo_scope_settle(w);
+        w->done_scope = scope;
+    }
+    if (++w->done_count == SETTLE_AT)
+        mo_scope_settle(w);
+}
+
+int mo_scope_wait(struct moirai_scope *scope, bool masked, int64_t deadline_ns)
+{
+    struct mo_native native;
+    struct mo_waiter *waiter = mo_node_self(&native)->waiter;
+    struct mo_wait how = {
+        .waiter = waiter, .kind = MO_WAIT_SCOPE, .masked = masked,
+        .object = scope, .deadline_ns = deadline_ns, .lock = &scope->lock,
+    };
+    int rc;
+
+    mo_word_lock(&scope->lock);
+    if (scope->flags & MO_SCOPE_ENDED) {
+        mo_word_unlock(&scope->lock);
+        return 0;
+    }
+    scope->waiter = waiter;
+    rc = mo_wait(&how);
+    if (rc == 0)
+        return 0;
+    mo_word_lock(&scope->lock);
+    scope->waiter = NULL;
+    if (scope->flags & MO_SCOPE_ENDED)
+        rc = 0;
+    mo_word_unlock(&scope->lock);
+    return rc;
+}
+
+static void deadline_came(struct moirai_timer *timer)
+{
+    struct moirai_scope *scope = (struct moirai_scope *)
+        ((char *)timer - offsetof(struct moirai_scope, timer));
+
+    cancel_tree(scope, -ETIMEDOUT);
+}
+
+int moirai_scope_begin(struct moirai_scope *scope,
+                       struct moirai_runtime *runtime, int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_self();
+    struct moirai_scope *parent = NULL;
+
+    if (w != NULL && w->task != NULL) {
+        parent = w->task->scope;
+        if (runtime == NULL)
+            runtime = parent->runtime;
+        else if (runtime != parent->runtime)
+            parent = NULL;
+    }
+    if (runtime == NULL)
+        return -EINVAL;
+    if (!mo_runtime_usable(runtime))
+        return mo_runtime_refusal(runtime);
+    mo_scope_init(scope, runtime, parent != NULL ? parent : &runtime->root);
+    if (deadline_ns != MOIRAI_NEVER) {
+        struct mo_worker *place = mo_self_in(runtime);
+
+        if (place == NULL)
+            place = runtime->workers[0];
+        mo_timer_arm(place, &scope->timer, deadline_ns, deadline_came);
+    }
+    return 0;
+}
+
+/* The owner lets go. True: it was the last, nobody else will touch the scope
+ * for counting. */
+static bool let_go(struct moirai_scope *scope)
+{
+    struct mo_worker *w = mo_self();
+
+    if (w != NULL && w->done_scope == scope)
+        mo_scope_settle(w);
+    return mo_sub(&scope->live, 1) == 1;
+}
+
+int moirai_scope_end(struct moirai_scope *scope)
+{
+    int error;
+
+    if (scope->runtime->dead)
+        return -ECHILD;
+    if (!let_go(scope)) {
+        if (mo_scope_wait(scope, false, MOIRAI_NEVER) != 0) {
+            moirai_scope_cancel(scope);
+            mo_scope_wait(scope, true, MOIRAI_NEVER);
+        }
+    }
+    mo_timer_disarm(&scope->timer);
+    leave_parent(scope);
+    error = scope->error;
+    return error;
+}
+
+int moirai_scope_error(const struct moirai_scope *scope)
+{
+    return mo_load_relaxed(&scope->error);
+}
+
+const char *moirai_scope_text(const struct moirai_scope *scope)
+{
+    return scope->text;
+}

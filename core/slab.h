@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab.h - many objects of one size, made and given back on hot paths.
+ *
+ * A worker takes from and gives to a magazine of its own, without atomics; a
+ * magazine that is empty or overfull trades a batch with the slab, under its
+ * lock. Memory comes in chunks and goes back when the slab ends, so an object
+ * may be looked at (not trusted) at any time: task dumps rely on that.
+ */
+#ifndef MO_SLAB_H
+#define MO_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lock.h"
+
+struct mo_free {                    /* what a free object holds */
+    struct mo_free *next;
+    struct mo_free *batch;          /* first of the next batch, in a slab */
+};
+
+struct mo_magazine {                /* own worker only */
+    struct mo_free *first;
+    uint32_t count;
+};
+
+struct mo_chunk;
+
+struct mo_slab {
+    size_t size;                    /* of one object; constant */
+    struct mo_lock lock;            /* guards everything below */
+    struct mo_free *batches;        /* full batches */
+    struct mo_magazine loose;       /* for threads without a magazine */
+    struct mo_chunk *chunks;
+};
+
+void mo_slab_init(struct mo_slab *slab, size_t size);
+void mo_slab_fini(struct mo_slab *slab);
+
+/* Undefined contents, cache-line aligned if the size is a multiple of one;
+ * NULL: out of memory. `magazine` NULL: a thread that has none. */
+void *mo_slab_get(struct mo_slab *slab, struct mo_magazine *magazine);
+void mo_slab_put(struct mo_slab *slab, struct mo_magazine *magazine,
+                 void *object);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c - spawning, and the end of a task.
+ *
+ * Spawn sites learn. A task that waits costs its worker the loop's deep stack,
+ * so a site whose tasks wait is remembered: its later tasks start on a small
+ * stack of their own at once. If many of those in a row never waited, the site
+ * is forgotten again. A site whose tasks fork is remembered too, and keeps
+ * deep stacks: fork-join recursion needs the room.
+ */
+#include "task.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fiber.h"
+#include "frame.h"
+#include "handle.h"
+#include "local.h"
+#include "log.h"
+#include "runtime.h"
+#include "scope.h"
+#include "sync.h"
+#include "trace.h"
+
+enum { SITE_UNKNOWN, SITE_WAITS, SITE_FORKS };  /* moirai_site.own_stack */
+
+#define CALM_RUNS 64                /* own stacks in a row that were no use */
+
+uint32_t mo_task_next_id(struct mo_worker *w)
+{
+    w->next_id += w->runtime->worker_count + 1;
+    return w->next_id;
+}
+
+/* Threads that are not workers count one by one, apart from the workers. */
+static uint32_t outside_id(struct moirai_runtime *rt)
+{
+    uint32_t n = mo_add(&rt->outside_id, 1) + 1;
+
+    return n * (rt->worker_count + 1);
+}
+
+bool mo_task_wants_stack(const struct moirai_task *task)
+{
+    if (task->flags & MO_TASK_OWN)
+        return true;
+    if (task->flags & MO_TASK_DEEP)
+        return false;               /* the loop's is deep */
+    return mo_load_relaxed(&task->site->own_stack) == SITE_WAITS;
+}
+
+struct mo_worker *mo_task_place(const struct moirai_runtime *rt,
+                                const struct moirai_task *task)
+{
+    const struct mo_fiber *fiber = task->fiber;
+    const struct moirai_handle *handle = task->handle;
+
+    (void)rt;
+    if (fiber != NULL)
+        return fiber->pinned;
+    return task->flags & MO_TASK_PLACED ? handle->place : NULL;
+}
+
+bool mo_task_cancelled(const struct moirai_task *task)
+{
+    struct moirai_handle *handle = task->handle;
+
+    return mo_load(&task->scope->cancelled) != 0
+        || (handle != NULL && mo_load(&handle->cancelled) != 0);
+}
+
+int64_t mo_task_deadline(const struct moirai_task *task)
+{
+    const struct moirai_handle *handle = task->handle;
+
+    return handle != NULL ? handle->deadline_ns : MOIRAI_NEVER;
+}
+
+void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
+                   struct moirai_task *task)
+{
+    struct moirai_handle *handle = task->handle;
+
+    (void)w;
+    task->fiber = fiber;
+    mo_store(&fiber->task, task);
+    mo_scope_link(task->scope, fiber);
+    if (task->flags & MO_TASK_PLACED)
+        fiber->pinned = handle->place;
+    if (handle == NULL)
+        return;
+    mo_lock_take(&handle->fiber_lock);
+    handle->fiber = fiber;
+    mo_lock_drop(&handle->fiber_lock);
+}
+
+void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind)
+{
+    struct moirai_task *task = fiber->task;
+
+    if (kind == MO_WAIT_FRAME || kind == MO_WAIT_SCOPE)
+        return;
+    fiber->waited = 1;
+    if (task->kind == MO_TASK_PLAIN
+        && mo_load_relaxed(&task->site->own_stack) == SITE_UNKNOWN)
+        mo_store_relaxed(&task->site->own_stack, SITE_WAITS);
+}
+
+void mo_task_forks(struct moirai_task *task)
+{
+    mo_store_relaxed(&task->site->own_stack, SITE_FORKS);
+}
+
+/* The task had a stack of its own: was it any use? */
+static void judge_site(struct moirai_site *site, const struct mo_fiber *fiber)
+{
+    uint32_t calm = mo_load_relaxed(&site->calm_runs);
+
+    if (mo_load_relaxed(&site->own_stack) != SITE_WAITS)
+        return;
+    if (fiber->waited)
+        calm = 0;
+    else if (++calm == CALM_RUNS)
+        mo_store_relaxed(&site->own_stack, SITE_UNKNOWN);
+    mo_store_relaxed(&site->calm_runs, calm);
+}
+
+void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
+{
+    struct moirai_handle *handle = task->handle;
+    struct mo_fiber *fiber = w->fiber;
+
+    if (fiber->locals != NULL)
+        mo_local_drop(fiber);       /* may wait: `w` is stale after it */
+    if (fiber->held != NULL)
+        mo_mutex_pass_on(fiber);
+    fiber->cleanup = NULL;
+    fiber->pins = 0;
+    fiber->failing = 0;
+    if (task->fiber == NULL)
+        return;
+    mo_scope_unlink(task->scope, fiber);
+    if (handle != NULL) {
+        mo_lock_take(&handle->fiber_lock);
+        handle->fiber = NULL;
+        mo_lock_drop(&handle->fiber_lock);
+    }
+    if (task->kind == MO_TASK_PLAIN)
+        judge_site(task->site, fiber);
+    fiber->pinned = NULL;
+    mo_store(&fiber->task, NULL);
+}
+
+void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
+{
+    struct moirai_scope *scope = task->scope;
+    struct moirai_runtime *rt = w->runtime;
+
+    if (mo_frame_missing(w))
+        mo_panic("a task spawned at %s:%u ended without joining its forks",
+                 task->site->file, task->site->line);
+    mo_task_leave_fiber(w, task);
+    w = mo_here();
+    mo_trace(w, MO_TRACE_END, task->id, rc < 0);
+    if (rc < 0 && rc != -ECANCELED)
+        mo_scope_fail(scope, rc, NULL);
+    if (task->handle != NULL)
+        mo_handle_finish(w, task->handle, rc);
+    mo_count(&w->count.finished, 1);
+    if (rt->options.max_tasks != 0)
+        mo_sub(&rt->admitted, 1);
+    mo_slab_put(&rt->tasks, &w->tasks, task);
+    mo_scope_left(w, scope);
+}
+
+static bool admit(struct moirai_runtime *rt)
+{
+    int64_t limit = (int64_t)rt->options.max_tasks;
+
+    if (limit == 0 || mo_add(&rt->admitted, 1) < limit)
+        return true;
+    mo_sub(&rt->admitted, 1);
+    return false;
+}
+
+/* Older programs have a shorter struct: what they do not know is preset. */
+static int read_attr(const struct moirai_runtime *rt,
+                     const struct moirai_attr *given, struct moirai_attr *attr)
+{
+    size_t deep = rt->stack->class_size(rt->stack_state, MOIRAI_STACK_LOOP);
+
+    memset(attr, 0, sizeof *attr);
+    if (given->size < sizeof given->size || given->size > 4096)
+        return -EINVAL;
+    memcpy(attr, given, given->size < sizeof *attr ? given->size
+                                                   : sizeof *attr);
+    if (attr->worker > rt->worker_count || attr->priority > 255
+        || (attr->flags & ~MOIRAI_PINNED) != 0 || attr->stack_size > deep)
+        return -EINVAL;
+    return 0;
+}
+
+static void apply_attr(const struct moirai_runtime *rt,
+                       struct moirai_task *task,
+                       const struct moirai_attr *attr)
+{
+    const struct moirai_handle *handle = task->handle;
+
+    if (attr->priority != 0)
+        task->priority = (uint8_t)attr->priority;
+    if (attr->stack_size > rt->stack->class_size(rt->stack_state,
+                                                 MOIRAI_STACK_TASK))
+        task->flags |= MO_TASK_DEEP;
+    else if (attr->stack_size != 0)
+        task->flags |= MO_TASK_OWN;
+    if (handle != NULL && handle->place != NULL)
+        task->flags |= MO_TASK_PLACED;
+}
+
+/* The site's slot in every worker's table of counters; 0 counts the sites that
+ * came too late for one of their own. */
+static uint32_t site_index(struct moirai_site *site)
+{
+    static MO_ATOMIC(uint32_t) last;
+    uint32_t index = mo_load_relaxed(&site->index);
+    uint32_t fresh;
+
+    if (index != 0)
+        return index < MO_SITES ? index : 0;
+    fresh = mo_add(&last, 1) + 1;
+    if (mo_cas(&site->index, &index, fresh))
+        index = fresh;
+    return index < MO_SITES ? index : 0;
+}
+
+static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
+                        struct moirai_task *task)
+{
+    if (w != NULL) {
+        task->id = mo_task_next_id(w);
+        mo_count(&w->count.spawned, 1);
+        mo_count(&w->sites[site_index(task->site)].spawned, 1);
+        mo_trace(w, MO_TRACE_SPAWN, task->id, task->site->line);
+        return;
+    }
+    task->id = outside_id(rt);
+    mo_lock_take(&rt->outside_lock);
+    mo_count(&rt->outside.spawned, 1);
+    mo_lock_drop(&rt->outside_lock);
+}
+
+/* A task with its handle, not yet known to anybody. */
+static int make(struct moirai_runtime *rt, struct mo_worker *w,
+                const struct moirai_task *like, const struct moirai_attr *attr,
+                bool shared, struct moirai_task **made)
+{
+    struct moirai_task *task;
+
+    task = mo_slab_get(&rt->tasks, w != NULL ? &w->tasks : NULL);
+    if (task == NULL)
+        return -ENOMEM;
+    *task = *like;
+    if (attr != NULL || shared) {
+        task->handle = mo_handle_make(rt, w, attr, shared);
+        if (task->handle == NULL) {
+            mo_slab_put(&rt->tasks, w != NULL ? &w->tasks : NULL, task);
+            return -ENOMEM;
+        }
+    }
+    if (attr != NULL)
+        apply_attr(rt, task, attr);
+    *made = task;
+    return 0;
+}
+
+static int spawn(const struct moirai_task *like,
+                 const struct moirai_attr *attr, struct moirai_handle **handle)
+{
+    struct moirai_scope *scope = like->scope;
+    struct moirai_runtime *rt = scope->runtime;
+    struct mo_worker *w = mo_self_in(rt);
+    struct moirai_attr own;
+    struct moirai_task *task;
+    int rc;
+
+    if (!mo_runtime_usable(rt))
+        return mo_runtime_refusal(rt);
+    if (mo_load(&scope->cancelled) != 0)
+        return -ECANCELED;
+    if (attr != NULL) {
+        rc = read_attr(rt, attr, &own);
+        if (rc != 0)
+            return rc;
+        attr = &own;
+    }
+    if (!admit(rt))
+        return -EAGAIN;
+    rc = make(rt, w, like, attr, handle != NULL, &task);
+    if (rc != 0) {
+        if (rt->options.max_tasks != 0)
+            mo_sub(&rt->admitted, 1);
+        return rc;
+    }
+    mo_add(&scope->live, 1);
+    count_spawn(rt, w, task);
+    if (handle != NULL)
+        *handle = task->handle;
+    mo_worker_ready(rt, task);
+    return 0;
+}
+
+int moirai_spawn_at(struct moirai_site *site, struct moirai_scope *scope,
+                    moirai_fn *fn, void *arg, const struct moirai_attr *attr,
+                    struct moirai_handle **handle)
+{
+    struct mo_worker *w = mo_self();
+    struct moirai_task like = {
+        .fn = fn, .arg = arg, .site = site, .scope = scope,
+        .priority = MOIRAI_PRIORITY_NORMAL, .kind = MO_TASK_PLAIN,
+    };
+
+    if (scope == NULL) {
+        if (w == NULL || w->task == NULL)
+            return mo_runtime_orphan() ? -ECHILD : -EINVAL;
+        like.scope = w->task->scope;
+    }
+    return spawn(&like, attr, handle);
+}
+
+bool moirai_cancelled(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL && w->task != NULL && mo_task_cancelled(w->task);
+}
+
+uint32_t moirai_task_id(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL && w->task != NULL ? w->task->id : 0;
+}
+
+int moirai_worker_index(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL ? (int)w->hot.index : -1;
+}

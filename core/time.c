@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * time.c - the clock, sleeping, and giving way.
+ */
+#include <moirai/time.h>
+
+#include <errno.h>
+
+#include "task.h"
+#include "trace.h"
+#include "worker.h"
+
+int64_t moirai_now(void)
+{
+    struct mo_worker *w = mo_self();
+    struct mo_os *os = w != NULL ? w->runtime->os : mo_os_here();
+
+    return os->now(os);
+}
+
+int64_t moirai_after(int64_t ns)
+{
+    int64_t now = moirai_now();
+
+    return ns >= MOIRAI_NEVER - now ? MOIRAI_NEVER : now + ns;
+}
+
+int moirai_sleep_until(int64_t deadline_ns)
+{
+    struct mo_native native;
+    struct mo_wait how = { .kind = MO_WAIT_SLEEP,
+                           .deadline_ns = deadline_ns };
+    int rc;
+
+    if (deadline_ns <= MOIRAI_NOW)
+        return moirai_cancelled() ? -ECANCELED : 0;
+    how.waiter = mo_node_self(&native)->waiter;
+    rc = mo_wait(&how);
+    return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+static void ready_again(void *arg)
+{
+    struct moirai_task *task = arg;
+
+    mo_worker_ready(task->scope->runtime, task);
+}
+
+/* The task becomes ready on the next stack, and behind the one that runs
+ * there, which is taken out first. */
+int moirai_yield(void)
+{
+    struct mo_worker *w = mo_self();
+    const struct moirai_sched_ops *sched;
+    struct moirai_task *next;
+
+    if (w == NULL || w->task == NULL) {
+        mo_os_yield();
+        return 0;
+    }
+    if (mo_task_cancelled(w->task))
+        return -ECANCELED;
+    sched = w->runtime->sched;
+    next = sched->pop_oldest != NULL
+         ? sched->pop_oldest(w->runtime->sched_state, w->sched)
+         : sched->pop(w->runtime->sched_state, w->sched);
+    mo_count(&w->count.yielded, 1);
+    mo_trace(w, MO_TRACE_YIELD, w->task->id, 0);
+    mo_wait_leave(w, MO_WAIT_YIELD, next, ready_again, w->task);
+    return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace.c - rings of events, and writing them out as text.
+ */
+#include "trace.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+static const char *const names[MO_TRACE_EVENTS] = {
+    [MO_TRACE_NONE] = "none", [MO_TRACE_SPAWN] = "spawn",
+    [MO_TRACE_START] = "start", [MO_TRACE_END] = "end",
+    [MO_TRACE_PARK] = "park", [MO_TRACE_RESUME] = "resume",
+    [MO_TRACE_READY] = "ready", [MO_TRACE_YIELD] = "yield",
+    [MO_TRACE_STEAL] = "steal", [MO_TRACE_FAIL] = "fail",
+};
+
+int mo_trace_init(struct mo_worker *w, uint64_t events)
+{
+    uint64_t size = 64;
+
+    if (events == 0)
+        return 0;
+    while (size < events)
+        size *= 2;
+    w->trace = mo_mem_alloc(size * sizeof *w->trace, MO_CACHE_LINE);
+    if (w->trace == NULL)
+        return -ENOMEM;
+    w->trace_mask = size - 1;
+    return 0;
+}
+
+void mo_trace_fini(struct mo_worker *w)
+{
+    mo_mem_free(w->trace);
+    w->trace = NULL;
+}
+
+static void write_event(int fd, uint32_t worker, uint64_t word)
+{
+    uint32_t event = (uint32_t)(word >> 56);
+    uint32_t argument = (uint32_t)(word >> 32) & 0xffffff;
+
+    if (event >= MO_TRACE_EVENTS)
+        event = MO_TRACE_NONE;
+    dprintf(fd, "%u %s %u", worker, names[event], (uint32_t)word);
+    if (event == MO_TRACE_PARK)
+        dprintf(fd, " %s\n", mo_wait_name(argument));
+    else
+        dprintf(fd, " %u\n", argument);
+}
+
+void moirai_trace_dump(struct moirai_runtime *rt, int fd)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        const struct mo_worker *w = rt->workers[i];
+        uint64_t from = 0;
+
+        if (w->trace == NULL)
+            continue;
+        if (w->trace_at > w->trace_mask + 1)
+            from = w->trace_at - w->trace_mask - 1;
+        for (uint64_t at = from; at < w->trace_at; at++)
+            write_event(fd, i, w->trace[at & w->trace_mask]);
+    }
+}

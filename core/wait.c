@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - prepare, leave, commit; claim, end.
+ *
+ * What keeps a waiter's memory valid while a commit runs on the next stack.
+ * Opening the claim lets others resume the task at once, on another worker.
+ * But the task cannot get far: if it was queued on an object, its return path
+ * needs the object's lock to dequeue itself (or the waker dequeued it under
+ * that lock), and the commit still holds it; if a timer was armed, it must
+ * pass mo_timer_disarm, and the commit holds that heap's lock. The commit
+ * drops those locks last and touches nothing after. A wait without an object
+ * always arms a timer. A wait that publishes itself is masked, has no timer,
+ * and the publishing itself is the commit's last access.
+ *
+ * Cancellation. The canceller sets a flag, then tries the claim; the commit
+ * opens the claim by a swap, then reads the flag. Both are sequentially
+ * consistent, so at least one of them sees the other.
+ */
+#include "wait.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "fiber.h"
+#include "frame.h"
+#include "idle.h"
+#include "task.h"
+#include "trace.h"
+#include "worker.h"
+
+static const char *const wait_names[MO_WAIT_KINDS] = {
+    [MO_WAIT_NONE] = "nothing",
+    [MO_WAIT_YIELD] = "its turn",
+    [MO_WAIT_FRAME] = "join of a fork",
+    [MO_WAIT_HANDLE] = "join of a task",
+    [MO_WAIT_SCOPE] = "end of a scope",
+    [MO_WAIT_SLEEP] = "sleep",
+    [MO_WAIT_SEND] = "channel send",
+    [MO_WAIT_RECV] = "channel receive",
+    [MO_WAIT_MUTEX] = "mutex",
+    [MO_WAIT_BLOCK] = "blocking call",
+    [MO_WAIT_SELECT] = "select",
+};
+
+const char *mo_wait_name(uint32_t kind)
+{
+    return kind < MO_WAIT_KINDS ? wait_names[kind] : "?";
+}
+
+void mo_queue_add(struct mo_queue *queue, struct mo_node *node)
+{
+    node->next = NULL;
+    node->prev = queue->last;
+    if (queue->last != NULL)
+        queue->last->next = node;
+    else
+        queue->first = node;
+    queue->last = node;
+}
+
+void mo_queue_remove(struct mo_queue *queue, struct mo_node *node)
+{
+    if (node->prev != NULL)
+        node->prev->next = node->next;
+    else
+        queue->first = node->next;
+    if (node->next != NULL)
+        node->next->prev = node->prev;
+    else
+        queue->last = node->prev;
+    node->next = node->prev = NULL;
+}
+
+struct mo_node *mo_node_self(struct mo_native *native)
+{
+    struct mo_worker *w = mo_self();
+    struct mo_os *os;
+
+    if (w != NULL && w->task != NULL)
+        return &w->fiber->node;
+    *native = (struct mo_native){ .waiter = { .parker = &native->parker },
+                                  .node = { .waiter = &native->waiter } };
+    os = mo_os_here();
+    os->parker_init(os, &native->parker);
+    return &native->node;
+}
+
+bool mo_wait_claim(struct mo_waiter *waiter)
+{
+    uint32_t found = mo_load(&waiter->claim);
+
+    while (found == MO_CLAIM_OPEN || found == MO_CLAIM_MASKED)
+        if (mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
+            return true;
+    return false;
+}
+
+void mo_wait_end(struct mo_waiter *waiter, int result)
+{
+    waiter->result = result;
+    if (waiter->fiber == NULL) {
+        mo_unpark(waiter->parker);
+        return;
+    }
+    mo_worker_ready(waiter->fiber->task->scope->runtime, waiter->fiber->task);
+}
+
+bool mo_wait_cancel(struct mo_waiter *waiter)
+{
+    uint32_t found = MO_CLAIM_OPEN;
+
+    if (!mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
+        return false;
+    mo_wait_end(waiter, -ECANCELED);
+    return true;
+}
+
+static void expire(struct moirai_timer *timer)
+{
+    struct mo_waiter *waiter = (struct mo_waiter *)
+        ((char *)timer - offsetof(struct mo_waiter, timer));
+
+    if (mo_wait_claim(waiter))
+        mo_wait_end(waiter, -ETIMEDOUT);
+}
+
+/* The commit of a wait on a locked object, or on the clock alone. */
+static void commit(void *arg)
+{
+    struct mo_waiter *waiter = arg;
+    struct mo_worker *w = mo_here();
+    uint32_t *lock = waiter->lock;
+    int64_t deadline = waiter->deadline_ns;
+    bool armed = deadline != MOIRAI_NEVER || lock == NULL;
+    bool first = false;
+    bool over = false;
+
+    if (armed) {
+        mo_lock_take(&w->timers.lock);
+        first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
+    }
+    mo_swap(&waiter->claim, waiter->masked ? MO_CLAIM_MASKED : MO_CLAIM_OPEN);
+    if (!waiter->masked && mo_task_cancelled(waiter->fiber->task))
+        over = mo_wait_claim(waiter);
+    if (armed)
+        mo_lock_drop(&w->timers.lock);
+    if (lock != NULL)
+        mo_word_unlock(lock);
+    if (over)
+        mo_wait_end(waiter, -ECANCELED);
+    else if (first)
+        mo_idle_deadline(w->runtime, deadline);
+}
+
+/* The commit of a wait that is announced by one atomic word. */
+static void commit_published(void *arg)
+{
+    struct mo_waiter *waiter = arg;
+
+    mo_swap(&waiter->claim, MO_CLAIM_MASKED);
+    if (waiter->publish(waiter)) {
+        mo_store(&waiter->claim, MO_CLAIM_TAKEN);
+        mo_wait_end(waiter, 0);
+    }
+}
+
+/* errno's address must not be computed before the switch and used after. */
+static __attribute__((noinline)) void set_errno(int value)
+{
+    errno = value;
+}
+
+static __attribute__((noinline)) int get_errno(void)
+{
+    return errno;
+}
+
+/* libstdc++'s count of uncaught exceptions and stack of caught ones are the
+ * thread's; a task that waits inside a handler takes its own along. */
+void *__cxa_get_globals(void) __attribute__((weak));
+
+static __attribute__((noinline)) void swap_cxx(struct mo_fiber *fiber)
+{
+    void **globals;
+
+    if (__cxa_get_globals == NULL)
+        return;
+    globals = __cxa_get_globals();
+    for (int i = 0; i < 2; i++) {
+        void *mine = globals[i];
+
+        globals[i] = fiber->cxx[i];
+        fiber->cxx[i] = mine;
+    }
+}
+
+void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
+                   struct moirai_task *next, void (*after)(void *), void *arg)
+{
+    struct mo_fiber *fiber = w->fiber;
+
+    fiber->saved_errno = get_errno();
+    swap_cxx(fiber);
+    mo_frame_export(w);
+    if (fiber->task == NULL)
+        mo_task_adopt(w, fiber, w->task);
+    mo_task_waits(fiber, kind);
+    mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
+    mo_worker_leave(w, next, after, arg);
+    mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);
+    swap_cxx(fiber);
+    set_errno(fiber->saved_errno);
+}
+
+/* A plain thread is never "still on its stack": it opens its claim, drops the
+ * lock and sleeps. When its time is up it has to win its own claim. */
+static int wait_native(struct mo_waiter *waiter)
+{
+    uint32_t *lock = waiter->lock;
+
+    mo_store(&waiter->claim, MO_CLAIM_OPEN);
+    if (lock != NULL)
+        mo_word_unlock(lock);
+    if (mo_park(waiter->parker, waiter->deadline_ns))
+        return waiter->result;
+    if (mo_wait_claim(waiter))
+        return -ETIMEDOUT;
+    while (!mo_park(waiter->parker, MOIRAI_NEVER))
+        continue;
+    return waiter->result;
+}
+
+/* A task may have a deadline of its own, for everything it waits for that it
+ * can give up. */
+static int64_t sooner(const struct moirai_task *task, const struct mo_wait *how)
+{
+    int64_t own = mo_task_deadline(task);
+
+    if (how->masked || how->kind == MO_WAIT_SCOPE || own >= how->deadline_ns)
+        return how->deadline_ns;
+    return own;
+}
+
+int mo_wait(const struct mo_wait *how)
+{
+    struct mo_waiter *waiter = how->waiter;
+    struct mo_worker *w;
+
+    mo_store_relaxed(&waiter->kind, how->kind);
+    waiter->masked = how->masked;
+    waiter->object = how->object;
+    waiter->lock = how->lock;
+    waiter->publish = how->publish;
+    waiter->deadline_ns = how->deadline_ns;
+    if (waiter->fiber == NULL)
+        return wait_native(waiter);
+    w = mo_here();
+    waiter->deadline_ns = sooner(w->task, how);
+    mo_count(&w->count.parked, 1);
+    mo_wait_leave(w, how->kind, NULL,
+                  how->publish != NULL ? commit_published : commit, waiter);
+    if (how->publish == NULL)
+        mo_timer_disarm(&waiter->timer);
+    mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
+    return waiter->result;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.h - the one way to wait.
+ *
+ * Whatever a task or a plain thread waits for, it does so as a *waiter*: one
+ * word that says whether this wait can still be ended, and by whom it was. A
+ * waiter waits on an object by queueing a *node* there under the object's
+ * lock. Several parties may try to end a wait at once: who makes it true, the
+ * timer, a cancellation. They compete by mo_wait_claim; one wins, writes the
+ * outcome, and makes the waiter go on.
+ *
+ * Parking is three steps: the caller, holding the object's lock, prepares and
+ * calls mo_wait; the worker leaves the task's stack; and from the next stack
+ * the wait is committed: opened to claims, and only then is the object's lock
+ * dropped. A claim therefore never succeeds on a task that is still running on
+ * its stack, and nobody finds the node before the task has left.
+ *
+ * Who holds an object's lock and finds a node in its queue may touch the
+ * node's waiter: a wait that ended by time or cancellation takes that lock to
+ * remove its node before it returns.
+ */
+#ifndef MO_WAIT_H
+#define MO_WAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <moirai/time.h>
+
+#include "lock.h"
+
+struct mo_fiber;
+
+/* What a wait is for; names in wait.c, shown by dumps. */
+enum mo_wait_kind {
+    MO_WAIT_NONE,
+    MO_WAIT_YIELD,
+    MO_WAIT_FRAME,
+    MO_WAIT_HANDLE,
+    MO_WAIT_SCOPE,
+    MO_WAIT_SLEEP,
+    MO_WAIT_SEND,
+    MO_WAIT_RECV,
+    MO_WAIT_MUTEX,
+    MO_WAIT_BLOCK,
+    MO_WAIT_SELECT,
+    MO_WAIT_KINDS
+};
+
+enum mo_claim {
+    MO_CLAIM_IDLE,                  /* not waiting */
+    MO_CLAIM_OPEN,                  /* whoever comes first ends the wait */
+    MO_CLAIM_MASKED,                /* the same, but cancellation must not */
+    MO_CLAIM_TAKEN                  /* ended; the winner is about to say so */
+};
+
+struct mo_waiter {
+    MO_ATOMIC(uint32_t) claim;      /* enum mo_claim */
+    int32_t result;                 /* the winner's; read after waking */
+    struct mo_fiber *fiber;         /* constant; NULL: a plain thread */
+    struct mo_parker *parker;       /* plain thread's, constant in a wait */
+    uint32_t kind;                  /* enum mo_wait_kind; for dumps */
+    uint32_t masked;
+    const void *object;             /* for dumps */
+    int64_t since_ns;               /* for dumps; 0 unless tracing */
+    uint32_t *lock;                 /* dropped by the commit; or NULL */
+    bool (*publish)(struct mo_waiter *waiter);  /* in its place; or NULL */
+    int64_t deadline_ns;
+    struct moirai_timer timer;
+};
+
+/* A waiter's place in an object's queue: guarded by the object's lock. */
+struct mo_node {
+    struct mo_node *next, *prev;
+    struct mo_waiter *waiter;
+    void *message;                  /* where it is taken from or put */
+    uint32_t which;                 /* the object's, or a select's case */
+};
+
+struct mo_queue {                   /* of nodes, oldest first */
+    struct mo_node *first, *last;
+};
+
+void mo_queue_add(struct mo_queue *queue, struct mo_node *node);
+void mo_queue_remove(struct mo_queue *queue, struct mo_node *node);
+
+/* Is the node, which is in no other queue, in this one? */
+static inline bool mo_queue_holds(const struct mo_queue *queue,
+                                  const struct mo_node *node)
+{
+    return node->prev != NULL || queue->first == node;
+}
+
+/* What a plain thread waits with, on its own stack. */
+struct mo_native {
+    struct mo_waiter waiter;
+    struct mo_parker parker;
+    struct mo_node node;
+};
+
+/* The node to queue when waiting for one object, its waiter being the calling
+ * task's; or, on a plain thread, those in `native`, made ready for use. A task
+ * keeps its own where a parked stack's cold pages are not touched. */
+struct mo_node *mo_node_self(struct mo_native *native);
+
+/* How to wait: `lock`, or `publish`, or neither (for the clock only). The
+ * caller has dealt with MOIRAI_NOW. */
+struct mo_wait {
+    struct mo_waiter *waiter;       /* from mo_node_self */
+    enum mo_wait_kind kind;
+    bool masked;                    /* memory is lent: not to be cancelled */
+    const void *object;
+    int64_t deadline_ns;
+    uint32_t *lock;                 /* held by the caller; dropped in here */
+    /* Makes the wait known where no lock guards that; true if it is already
+     * over, in which case nobody else will claim it. Masked, no deadline;
+     * tasks only. */
+    bool (*publish)(struct mo_waiter *waiter);
+};
+
+/* Waits until the waiter is claimed. Returns the winner's result: what
+ * mo_wait_end was given, or -ETIMEDOUT, -ECANCELED. In the last two cases the
+ * caller's node is still queued. The lock is not held on return. */
+int mo_wait(const struct mo_wait *wait);
+
+struct mo_worker;
+struct moirai_task;
+
+/* The part of a wait that yielding shares: saves what is the task's, makes its
+ * forks ordinary tasks, leaves for `next` (NULL: any), calls after(arg) from
+ * there, and restores. */
+void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
+                   struct moirai_task *next, void (*after)(void *), void *arg);
+
+/* Tries to end a wait. On true the caller alone may write to what the waiter
+ * lent, and must call mo_wait_end soon. The object's lock is held. */
+bool mo_wait_claim(struct mo_waiter *waiter);
+
+/* Makes a claimed waiter go on, with this result. Preferably after dropping
+ * the object's lock. The waiter may be gone when this returns. */
+void mo_wait_end(struct mo_waiter *waiter, int result);
+
+/* Claims and ends it with -ECANCELED if it waits and is not masked. The caller
+ * must know that the waiter cannot go away. */
+bool mo_wait_cancel(struct mo_waiter *waiter);
+
+const char *mo_wait_name(uint32_t kind);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - the structures at the centre: worker, fiber, runtime.
+ *
+ * A worker is a place: queues, pools, counters. A thread brings it to life. A
+ * fiber is a stack and what goes with it. The worker's loop runs on a deep
+ * fiber, and calls fresh tasks right there; a task that waits in the middle
+ * keeps the fiber it is on, and the worker's loop goes on on another.
+ */
+#ifndef MO_WORKER_H
+#define MO_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <moirai/fork.h>
+#include <moirai/runtime.h>
+#include <moirai/scope.h>
+#include <moirai/sched.h>
+#include <moirai/stack.h>
+#include <moirai/sync.h>
+
+#include "arch/cpu.h"
+#include "arch/sanitize.h"
+#include "lock.h"
+#include "os/os.h"
+#include "setup.h"
+#include "slab.h"
+#include "timer.h"
+#include "wait.h"
+
+#define MO_FORK_SLOTS 4096          /* forks a stack can have outstanding */
+#define MO_SITES 1024               /* spawn sites counted one by one */
+#define MO_LOCALS 64
+
+/* moirai_task.kind */
+enum mo_task_kind {
+    MO_TASK_PLAIN,                  /* from the slab, ours to free */
+    MO_TASK_FRAME                   /* in a forker's frame */
+};
+
+/* moirai_task.flags */
+enum mo_task_flag {
+    MO_TASK_DEEP = 1,               /* wants a stack as deep as a loop's */
+    MO_TASK_OWN = 2,                /* wants a stack of its own at once */
+    MO_TASK_PLACED = 4              /* starts on the worker its handle names */
+};
+
+struct moirai_handle;
+struct mo_worker;
+
+/* A stack, and what belongs to the code that runs on it. */
+struct mo_fiber {
+    void *sp;                       /* while it is not running */
+    struct moirai_task *task;       /* whose it is; NULL: a loop's, pooled */
+    struct mo_waiter waiter;
+    struct mo_node node;            /* for waits on a single object */
+    struct moirai_stack stack;      /* constant */
+
+    struct mo_fiber *next;          /* in a pool; in the scope's list */
+    struct mo_fiber *prev;
+    struct mo_fiber *all_next;      /* every fiber of the runtime; constant */
+
+    /* Of the code on this stack; only who runs it touches these. */
+    struct moirai_frame *lent;      /* forks not in the split queue */
+    struct moirai_cleanup *cleanup;
+    struct moirai_mutex *held;
+    void **locals;                  /* MO_LOCALS of them, or NULL */
+    struct mo_worker *pinned;       /* the only one to resume it; or NULL */
+    uint32_t pins;
+    uint32_t waited;                /* it parked since it got this task */
+    uint32_t failing;               /* moirai_fail is on its way */
+    int saved_errno;
+    void *cxx[2];                   /* libstdc++'s exception globals */
+    struct mo_sanitize sanitize;
+};
+
+struct mo_counters {                /* written by one worker, read by any */
+    uint64_t spawned, finished, failed, parked, woken, yielded, stolen;
+    uint64_t forks_stolen, forks_exported, sleeps, wakes, timers_fired;
+    uint64_t switches, stacks_made, stacks_reused, blocking_calls;
+    uint64_t sent, received;
+};
+
+struct mo_site_counters {           /* likewise */
+    uint64_t spawned, adopted;
+};
+
+struct mo_worker {
+    struct moirai_worker hot;       /* first: inline paths point here */
+    struct moirai_runtime *runtime;
+    struct mo_fiber *fiber;         /* running now */
+    struct moirai_task *task;       /* running now; NULL in the loop */
+    struct mo_fiber *loop;          /* where the loop is, or was left */
+    struct mo_fiber *spare;         /* where it goes on if a task keeps that */
+    void *sched;                    /* the scheduler plugin's part */
+    void (*after)(void *arg);       /* to be called on arrival elsewhere */
+    void *after_arg;
+    struct moirai_task *given;      /* the loop is to run this one next */
+    struct moirai_scope *done_scope;    /* whose ended tasks are not yet */
+    int64_t done_count;                 /* taken off its count */
+    uint32_t tick;                  /* turns of the loop */
+    uint32_t next_id;
+    uint64_t random;
+    uint32_t fork_split;            /* slots below it were made public */
+    bool searching;                 /* counted in idle.searchers */
+    uint64_t *trace;                /* ring of events; NULL: off */
+    uint64_t trace_at, trace_mask;
+    struct mo_magazine tasks, handles;
+    struct mo_fiber *pool[MOIRAI_STACK_CLASSES];
+    uint32_t pooled[MOIRAI_STACK_CLASSES];
+    struct mo_counters count;
+    struct mo_site_counters *sites; /* MO_SITES of them */
+    uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
+    struct mo_fiber native;         /* the thread's own stack */
+    struct mo_thread thread;
+
+    /* What other threads touch. */
+    _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint64_t) fork_tail;  /* era, index */
+    MO_ATOMIC(uint32_t) fork_public;    /* slots below it may be public */
+    struct mo_timers timers;
+    struct mo_lock inbox_lock;      /* guards the list of pinned tasks */
+    MO_ATOMIC(struct moirai_task *) inbox;  /* newest last */
+    struct moirai_task *inbox_last;
+    struct mo_parker parker;
+    struct mo_worker *idle_next;    /* guarded by the idle lock, as is */
+    bool idle;
+};
+
+/* Who sleeps, who looks for work; see idle.c. */
+struct mo_idle {
+    struct mo_lock lock;            /* guards the list and the keeper */
+    struct mo_worker *first;
+    struct mo_worker *keeper;       /* watches everybody's timers */
+    MO_ATOMIC(int64_t) keeper_until;    /* -1: there is no keeper */
+    MO_ATOMIC(uint32_t) sleepers;
+    MO_ATOMIC(uint32_t) searchers;
+    uint32_t most_searchers;        /* constant */
+};
+
+struct mo_pool;
+
+struct moirai_runtime {
+    struct mo_setup *setup;
+    struct mo_runtime_options options;
+    struct mo_os *os;
+    struct moirai_host host;
+    const struct moirai_sched_ops *sched;
+    void *sched_state;
+    const struct moirai_stack_ops *stack;
+    void *stack_state;
+    bool ordered;                   /* the scheduler's flag */
+    uint32_t worker_count;
+    struct mo_worker **workers;
+    struct mo_slab tasks, handles, fibers;
+    MO_ATOMIC(struct mo_fiber *) all_fibers;
+    struct mo_lock bare_lock;       /* guards the list below */
+    struct mo_fiber *bare_fibers;   /* records without a stack */
+    struct moirai_scope root;
+    struct mo_pool *pool;
+    struct mo_names *names;         /* channels by name */
+    struct moirai_runtime *next;    /* every runtime of the process */
+    uint32_t dead;                  /* we are a forked child */
+    bool stopping;                  /* the root scope was let go */
+
+    _Alignas(MO_CACHE_LINE) struct mo_idle idle;
+    _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
+    MO_ATOMIC(uint32_t) outside_id; /* ids of tasks spawned by threads */
+    MO_ATOMIC(int64_t) admitted;    /* live tasks, if there is a limit */
+    struct mo_lock outside_lock;    /* guards the counters below */
+    struct mo_counters outside;     /* of plain threads */
+};
+
+/* What moirai_self gives on threads that are nobody's. */
+extern struct moirai_worker mo_outside;
+
+/* The worker this thread runs; NULL on a plain thread. */
+static inline struct mo_worker *mo_self(void)
+{
+    struct moirai_worker *self = moirai_self();
+
+    return self != &mo_outside ? (struct mo_worker *)self : NULL;
+}
+
+/* The same where it is known that there is one. */
+static inline struct mo_worker *mo_here(void)
+{
+    return (struct mo_worker *)moirai_self();
+}
+
+/* Is this a task (or loop) of that runtime? */
+static inline struct mo_worker *mo_self_in(const struct moirai_runtime *rt)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL && w->runtime == rt ? w : NULL;
+}
+
+static inline int64_t mo_runtime_now(const struct moirai_runtime *rt)
+{
+    return rt->os->now(rt->os);
+}
+
+/* xorshift64*: where to steal first, and the like. */
+static inline uint32_t mo_worker_random(struct mo_worker *w, uint32_t n)
+{
+    w->random ^= w->random >> 12;
+    w->random ^= w->random << 25;
+    w->random ^= w->random >> 27;
+    return (uint32_t)((((w->random * UINT64_C(0x2545f4914f6cdd1d)) >> 32) * n)
+                      >> 32);
+}
+
+/* Makes a task ready: gives it to the scheduler, or to the inbox of the one
+ * worker that may run it, and sees to it that somebody is awake. */
+void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task);
+
+/* Leaves the running fiber, which is its task's, for `next` (NULL: whatever
+ * the scheduler says), and returns when the task is resumed, perhaps by
+ * another worker. after(arg) is called from the next stack. */
+void mo_worker_leave(struct mo_worker *w, struct moirai_task *next,
+                     void (*after)(void *), void *arg);
+
+/* Ends the running task without returning through its frames. */
+_Noreturn void mo_worker_abandon(struct mo_worker *w);
+
+/* Is there anything that this worker could run? Asked before it sleeps. */
+bool mo_worker_sees_work(struct mo_worker *w);
+
+/* Gets the stack that the loop begins on. 0 or -ENOMEM. */
+int mo_worker_prepare(struct mo_worker *w);
+
+/* What a worker thread does from start to exit. */
+void mo_worker_main(void *worker);
+
+#endif
