@@ -15,6 +15,8 @@
 #include <moirai/plugin.h>
 #include <moirai/runtime.h>
 
+#include "report.h"
+
 /* The `runtime:` section. */
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
@@ -31,6 +33,9 @@ struct mo_chosen {
     const void *config;             /* as the plugin's options say */
 };
 
+struct mo_option_value;             /* option.h */
+struct mo_plugins;                  /* plugin.h */
+struct mo_sections;                 /* section.h */
 struct mo_setup;
 
 /* Reads and checks everything `config` (borrowed, NULL: environment and
@@ -58,5 +63,15 @@ int mo_setup_chan_make(struct mo_setup *s, const char *name,
                        const char *const *options,
                        const struct mo_chosen **chosen,
                        struct moirai_error *err);
+
+/* For the tools. mo_setup_read is mo_setup_open with every mistake in its
+ * report (zeroed; the caller's), and with a child process trying each module
+ * first if `cautious`. The others show what was read: all sections, each value
+ * that counts with its origin, and each plugin that was come across. */
+int mo_setup_read(const struct moirai_config *config, bool cautious,
+                  struct mo_setup **setup, struct mo_report *report);
+const struct mo_sections *mo_setup_sections(const struct mo_setup *s);
+const struct mo_option_value *mo_setup_values(const struct mo_setup *s);
+const struct mo_plugins *mo_setup_plugins(const struct mo_setup *s);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * section.h - what each section of a configuration may say.
+ */
+#ifndef MO_SECTION_H
+#define MO_SECTION_H
+
+#include "option.h"
+#include "plugin.h"
+#include "setup.h"
+#include "tree.h"
+
+struct mo_section_channel {
+    const char *name;
+    struct mo_chosen chosen;
+    const char *home;               /* a node's name, or "": here */
+    uint32_t delivery;              /* enum mo_section_delivery */
+};
+
+enum mo_section_delivery {
+    MO_DELIVERY_BEST_EFFORT = 0,
+    MO_DELIVERY_AT_LEAST_ONCE = 1,
+    MO_DELIVERY_EFFECTIVELY_ONCE = 2
+};
+
+struct mo_section_transport {
+    const char *name;
+    struct mo_chosen chosen;
+};
+
+struct mo_section_node {
+    const char *name;
+    const char *via;                /* a transport's name */
+    uint64_t count;                 /* processes that go by this name */
+};
+
+/* A whole configuration; the arrays are sorted by name. */
+struct mo_sections {
+    struct mo_runtime_options runtime;
+    struct mo_chosen sched, stack;
+    struct mo_chosen io;            /* plugin NULL: none can run here */
+    struct mo_section_channel *channels;
+    size_t n_channels;
+    struct mo_section_transport *transports;
+    size_t n_transports;
+    struct mo_section_node *nodes;
+    size_t n_nodes;
+};
+
+/* Fills *sections from the tree; finds and loads what is named. Mistakes go
+ * to run->report. 0 or -ENOMEM. */
+int mo_section_read(struct mo_sections *sections, const struct mo_tree *tree,
+                    struct mo_option_run *run, struct mo_plugins *plugins);
+
+#endif
