@@ -11,12 +11,15 @@
 set -u
 cd "${srcdir:-.}" || exit 1
 
+# By noun, or by file; the first that fits counts. runtime.h says only whether
+# a runtime can be called.
 floors='
 0 arch/* atomic
 1 os/* arena list lock log mem report slab text
-2 builtin builtin_list config dl host kind option plugin setup topo tree trial value
-3 blocking chan fail fiber fork frame idle link local name pool scope select
-3 sync task timer trace wait worker
+2 builtin builtin_list chosen config descriptor dl kind option override plugin
+2 section setup topo tree trial value
+3 blocking chan child dump fail fiber fork frame handle host idle link local
+3 name pool runtime.h scope select stats sync task time timer trace wait worker
 4 runtime
 '
 
@@ -59,9 +62,9 @@ floor() {
         set -f
         for name in $names; do
             # shellcheck disable=SC2254  # a pattern
-            case $stem in $name) echo "$number"; break ;; esac
+            case $stem:$1 in $name:*|*:$name) echo "$number"; break ;; esac
         done
-    done
+    done | head -n 1
 }
 
 # The file that may include <$1>: its home, or nothing.
