@@ -76,6 +76,9 @@ static int ring_init(void *state, const void *config,
     uintptr_t after = (uintptr_t)(r + 1);
 
     (void)host;
+    if (elem->limit > elem->bytes)
+        return moirai_error_set(err, -EINVAL,
+                                "ring: messages of varying length do not fit");
     if (ring_state_size(config, elem) == 0)
         return moirai_error_set(err, -EINVAL,
                                 "ring: %llu messages of %zu bytes, aligned to "

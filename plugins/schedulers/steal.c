@@ -33,7 +33,7 @@
 #include "deque.h"
 
 #define STEAL_SLOTS 1024            /* of a new deque: 8 KiB */
-#define STEAL_SPINS 100             /* at 2 to 25 ns each */
+#define STEAL_SPINS 200             /* loads: some 100 ns */
 
 struct steal_config {
     uint64_t fairness;
@@ -59,15 +59,6 @@ struct steal {
     atomic_uint_least64_t waiting;  /* tasks in it; written under the lock */
 };
 
-static inline void steal_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 static void steal_lock(struct steal *s)
 {
     unsigned spins = 0;
@@ -77,8 +68,6 @@ static void steal_lock(struct steal *s)
         while (atomic_load_explicit(&s->locked, memory_order_relaxed)) {
             if (++spins % STEAL_SPINS == 0)
                 sched_yield();
-            else
-                steal_pause();
         }
     }
 }

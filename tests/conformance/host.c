@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.c - the fake host that plugins are tested with, and their options.
+ */
+#include "conformance.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CANARY 0xa5
+#define CANARY_BYTES 64
+
+static atomic_int_least64_t allowed = -1;
+static atomic_int_least64_t live;
+static atomic_int_least64_t warnings;
+static atomic_int_least64_t always = -1;
+static atomic_uint_least64_t generator = 1;
+static char last_log[300];          /* written on one thread at a time */
+
+__attribute__((format(printf, 3, 4)))
+static void host_log(void *ctx, enum moirai_level level, const char *format,
+                     ...)
+{
+    va_list args;
+
+    (void)ctx;
+    va_start(args, format);
+    vsnprintf(last_log, sizeof last_log, format, args);
+    va_end(args);
+    if (level <= MOIRAI_LOG_WARN)
+        atomic_fetch_add(&warnings, 1);
+}
+
+static int64_t host_now(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)(conformance_seconds() * 1e9);
+}
+
+static uint32_t host_choose(void *ctx, uint32_t n)
+{
+    int64_t fixed = atomic_load(&always);
+    uint64_t x;
+
+    (void)ctx;
+    CHECK(n > 0);
+    if (fixed >= 0)
+        return (uint32_t)(fixed % n);
+    x = atomic_fetch_add(&generator, UINT64_C(0x9e3779b97f4a7c15));
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)((x ^ (x >> 31)) % n);
+}
+
+static void *host_alloc(void *ctx, size_t size, size_t align)
+{
+    void *memory;
+
+    (void)ctx;
+    CHECK(align > 0 && (align & (align - 1)) == 0);
+    if (atomic_load(&allowed) == 0)
+        return NULL;
+    if (atomic_load(&allowed) > 0)
+        atomic_fetch_sub(&allowed, 1);
+    if (align < sizeof(void *))
+        align = sizeof(void *);
+    if (posix_memalign(&memory, align, size) != 0)
+        return NULL;
+    memset(memory, 0, size);
+    atomic_fetch_add(&live, 1);
+    return memory;
+}
+
+static void host_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    if (memory != NULL)
+        atomic_fetch_sub(&live, 1);
+    free(memory);
+}
+
+static const struct moirai_host host = {
+    .abi = MOIRAI_HOST_ABI,
+    .size = sizeof(struct moirai_host),
+    .log = host_log,
+    .now = host_now,
+    .choose = host_choose,
+    .alloc = host_alloc,
+    .release = host_release,
+};
+
+const struct moirai_host *conformance_host(void)
+{
+    return &host;
+}
+
+void conformance_allow(int64_t allocations)
+{
+    atomic_store(&allowed, allocations);
+}
+
+int64_t conformance_allocations(void)
+{
+    return atomic_load(&live);
+}
+
+int64_t conformance_warnings(void)
+{
+    return atomic_load(&warnings);
+}
+
+const char *conformance_last_log(void)
+{
+    return last_log;
+}
+
+void conformance_choose(int64_t choice)
+{
+    atomic_store(&always, choice);
+}
+
+double conformance_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static uint64_t parse_number(const char *text)
+{
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+
+    CHECK_FMT(end != text, "%s is not a number", text);
+    if (strcmp(end, "KiB") == 0)
+        return n << 10;
+    if (strcmp(end, "MiB") == 0)
+        return n << 20;
+    if (strcmp(end, "GiB") == 0)
+        return n << 30;
+    CHECK_FMT(*end == '\0', "%s is not a number", text);
+    return n;
+}
+
+static uint32_t parse_choice(const struct moirai_option *option,
+                             const char *text)
+{
+    uint32_t i = 0;
+
+    while (option->choices[i] != NULL && strcmp(option->choices[i], text) != 0)
+        i++;
+    CHECK_FMT(option->choices[i] != NULL, "%s: no choice %s", option->name,
+              text);
+    return i;
+}
+
+static void set_option(const struct moirai_option *option, const char *text,
+                       char *config)
+{
+    void *field = config + option->offset;
+    uint64_t number;
+    uint32_t choice;
+    bool truth;
+
+    switch (option->type) {
+    case MOIRAI_BOOL:
+        truth = strcmp(text, "true") == 0;
+        memcpy(field, &truth, sizeof truth);
+        break;
+    case MOIRAI_UINT:
+    case MOIRAI_SIZE:
+        number = parse_number(text);
+        CHECK_FMT((option->min == 0 && option->max == 0) ||
+                      (number >= option->min && number <= option->max),
+                  "%s: %s is out of bounds", option->name, text);
+        memcpy(field, &number, sizeof number);
+        break;
+    case MOIRAI_CHOICE:
+        choice = parse_choice(option, text);
+        memcpy(field, &choice, sizeof choice);
+        break;
+    case MOIRAI_STRING:
+        memcpy(field, &text, sizeof text);
+        break;
+    default:
+        CHECK_FMT(false, "%s: option of type %u", option->name,
+                  (unsigned)option->type);
+    }
+}
+
+/* The text that the settings have for an option, or its preset. */
+static const char *setting(const struct moirai_option *option,
+                           conformance_settings settings)
+{
+    size_t n = strlen(option->name);
+
+    for (; settings != NULL && *settings != NULL; settings++) {
+        if (strncmp(*settings, option->name, n) == 0 && (*settings)[n] == '=')
+            return *settings + n + 1;
+    }
+    return option->preset;
+}
+
+void *conformance_config(const struct moirai_plugin *plugin,
+                         conformance_settings settings)
+{
+    const struct moirai_option *option = plugin->options;
+    char *config = calloc(1, plugin->config_size + 1);
+
+    CHECK(config != NULL);
+    for (; option != NULL && option->name != NULL; option++)
+        set_option(option, setting(option, settings), config);
+    return config;
+}
+
+void *conformance_state(size_t size, size_t align)
+{
+    void *state;
+
+    CHECK(posix_memalign(&state, align, size + CANARY_BYTES) == 0);
+    memset(state, 0, size);
+    memset((char *)state + size, CANARY, CANARY_BYTES);
+    return state;
+}
+
+void conformance_state_free(void *state, size_t size)
+{
+    const unsigned char *after = (unsigned char *)state + size;
+
+    for (int i = 0; i < CANARY_BYTES; i++)
+        CHECK_FMT(after[i] == CANARY, "wrote %d bytes beyond its state", i);
+    free(state);
+}
+
+static bool is_text(const char *text)
+{
+    return text != NULL && text[0] != '\0' && strchr(text, '\n') == NULL;
+}
+
+void plugin_describes_itself(const struct moirai_plugin *plugin,
+                             conformance_settings settings)
+{
+    const struct moirai_option *option = plugin->options;
+
+    (void)settings;
+    CHECK_EQ(plugin->abi, MOIRAI_PLUGIN_ABI);
+    CHECK_EQ(plugin->size, sizeof(struct moirai_plugin));
+    CHECK(is_text(plugin->name));
+    CHECK(is_text(plugin->version));
+    CHECK(is_text(plugin->summary));
+    CHECK(plugin->ops != NULL && plugin->ops_size > 0);
+    for (; option != NULL && option->name != NULL; option++) {
+        CHECK(is_text(option->help));
+        CHECK(option->offset < plugin->config_size);
+        CHECK(option->type != MOIRAI_CHOICE || option->choices != NULL);
+    }
+    free(conformance_config(plugin, NULL));     /* presets are in bounds */
+}

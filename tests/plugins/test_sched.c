@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_sched.c - the schedulers that come with moirai: the promises of every
+ * scheduler, and the order that each of them has of its own.
+ */
+#include "conformance.h"
+
+#include <moirai/sched.h>
+
+#include <stdlib.h>
+
+SCHED_CONFORMANCE(sched_fifo, sched_fifo, NULL)
+SCHED_CONFORMANCE(sched_fifo_batch_1, sched_fifo, "batch=1", NULL)
+SCHED_CONFORMANCE(sched_steal, sched_steal, NULL)
+SCHED_CONFORMANCE(sched_steal_batch_1, sched_steal, "batch=1", NULL)
+SCHED_CONFORMANCE(sched_steal_fair, sched_steal, "fairness=1", NULL)
+SCHED_CONFORMANCE(sched_sim, sched_sim, NULL)
+
+struct one {                        /* a scheduler with its workers, no threads */
+    const struct moirai_sched_ops *ops;
+    struct moirai_sched_env env;
+    void *config;
+    void *state;
+    void *workers[4];
+    struct moirai_task *tasks;
+};
+
+static void one_open(struct one *one, const struct moirai_plugin *plugin,
+                     conformance_settings settings, uint32_t workers,
+                     uint32_t tasks)
+{
+    one->ops = plugin->ops;
+    one->env = (struct moirai_sched_env){ sizeof one->env, workers,
+                                          conformance_host() };
+    one->config = conformance_config(plugin, settings);
+    one->state = conformance_state(one->ops->state_size, 128);
+    CHECK_EQ(one->ops->init(one->state, one->config, &one->env, NULL), 0);
+    for (uint32_t i = 0; i < workers; i++) {
+        one->workers[i] = conformance_state(one->ops->worker_size, 128);
+        CHECK_EQ(one->ops->worker_init(one->state, one->workers[i], i, NULL),
+                 0);
+    }
+    one->tasks = calloc(tasks, sizeof *one->tasks);
+    CHECK(one->tasks != NULL);
+}
+
+static void one_close(struct one *one)
+{
+    CHECK(one->ops->empty(one->state, one->workers[0]));
+    for (uint32_t i = 0; i < one->env.workers; i++) {
+        one->ops->worker_fini(one->state, one->workers[i]);
+        conformance_state_free(one->workers[i], one->ops->worker_size);
+    }
+    one->ops->fini(one->state);
+    conformance_state_free(one->state, one->ops->state_size);
+    free(one->tasks);
+    free(one->config);
+    CHECK_EQ(conformance_allocations(), 0);
+}
+
+/* Pushes tasks [from, to) as worker w, or from outside with w = -1. */
+static void push(struct one *one, int w, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++)
+        one->ops->push(one->state, w < 0 ? NULL : one->workers[w],
+                       &one->tasks[i]);
+}
+
+/* The number of the task; -1: none. */
+static int64_t number(const struct one *one, const struct moirai_task *task)
+{
+    return task == NULL ? -1 : task - one->tasks;
+}
+
+static int64_t pop(struct one *one, uint32_t w)
+{
+    return number(one, one->ops->pop(one->state, one->workers[w]));
+}
+
+static int64_t pop_oldest(struct one *one, uint32_t w)
+{
+    return number(one, one->ops->pop_oldest(one->state, one->workers[w]));
+}
+
+static int64_t steal(struct one *one, uint32_t w, uint32_t victim)
+{
+    return number(one, one->ops->steal(one->state, one->workers[w],
+                                       one->workers[victim]));
+}
+
+TEST(fifo, pops_oldest_first)
+{
+    struct one q;
+
+    one_open(&q, &sched_fifo_LTX_moirai_plugin, NULL, 1, 100);
+    push(&q, 0, 0, 50);
+    push(&q, -1, 50, 100);
+    for (int64_t i = 0; i < 100; i++)
+        CHECK_EQ(pop(&q, 0), i);
+    CHECK_EQ(pop(&q, 0), -1);
+    one_close(&q);
+}
+
+TEST(fifo, takes_a_batch_at_once_and_lets_it_be_stolen)
+{
+    static const char *const settings[] = { "batch=4", NULL };
+    struct one q;
+
+    one_open(&q, &sched_fifo_LTX_moirai_plugin, settings, 2, 10);
+    push(&q, 0, 0, 10);
+    CHECK_EQ(pop(&q, 0), 0);
+    CHECK_EQ(pop(&q, 1), 4);
+    CHECK_EQ(steal(&q, 1, 0), 1);
+    CHECK_EQ(steal(&q, 0, 1), 5);
+    CHECK_EQ(pop(&q, 0), 2);
+    CHECK_EQ(pop(&q, 0), 3);
+    CHECK_EQ(pop(&q, 0), 8);
+    CHECK_EQ(pop(&q, 0), 9);
+    CHECK_EQ(pop(&q, 0), -1);
+    CHECK(!q.ops->empty(q.state, q.workers[0]));
+    CHECK_EQ(steal(&q, 0, 1), 6);
+    CHECK_EQ(steal(&q, 0, 1), 7);
+    one_close(&q);
+}
+
+TEST(steal, pops_newest_first_and_pop_oldest_does_not)
+{
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, NULL, 1, 20);
+    push(&q, 0, 0, 20);
+    for (int64_t i = 0; i < 10; i++) {
+        CHECK_EQ(pop(&q, 0), 19 - i);
+        CHECK_EQ(pop_oldest(&q, 0), i);
+    }
+    CHECK_EQ(pop_oldest(&q, 0), -1);
+    one_close(&q);
+}
+
+TEST(steal, takes_the_oldest_each_so_many_pops)
+{
+    static const char *const settings[] = { "fairness=4", NULL };
+    static const int64_t wanted[] = { 11, 10, 9, 0, 8, 7, 6, 1, 5, 4, 3, 2 };
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, settings, 1, 12);
+    push(&q, 0, 0, 12);
+    for (uint32_t i = 0; i < 12; i++)
+        CHECK_EQ(pop(&q, 0), wanted[i]);
+    one_close(&q);
+}
+
+TEST(steal, looks_into_the_inbox_each_second_fair_pop)
+{
+    static const char *const settings[] = { "fairness=2", "batch=1", NULL };
+    static const int64_t wanted[] = { 5, 6, 4, 0, 3, 7, 2, 1 };
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, settings, 1, 8);
+    push(&q, 0, 0, 6);
+    push(&q, -1, 6, 8);
+    for (uint32_t i = 0; i < 8; i++)
+        CHECK_EQ(pop(&q, 0), wanted[i]);
+    one_close(&q);
+}
+
+TEST(steal, thief_takes_half_oldest_first)
+{
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, NULL, 2, 21);
+    push(&q, 0, 0, 21);
+    CHECK_EQ(steal(&q, 1, 0), 0);
+    for (int64_t i = 1; i < 11; i++)
+        CHECK_EQ(pop_oldest(&q, 1), i);
+    CHECK_EQ(pop(&q, 1), -1);
+    for (int64_t i = 20; i > 10; i--)
+        CHECK_EQ(pop(&q, 0), i);
+    one_close(&q);
+}
+
+TEST(steal, thief_takes_no_more_than_a_batch)
+{
+    static const char *const settings[] = { "batch=3", NULL };
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, settings, 2, 100);
+    push(&q, 0, 0, 100);
+    CHECK_EQ(steal(&q, 1, 0), 0);
+    CHECK_EQ(pop(&q, 1), 2);
+    CHECK_EQ(pop(&q, 1), 1);
+    CHECK_EQ(pop(&q, 1), -1);
+    for (int64_t i = 3; i < 100; i++)
+        CHECK_EQ(steal(&q, 0, 0) >= 0 || pop(&q, 0) >= 0, 1);
+    one_close(&q);
+}
+
+TEST(steal, worker_takes_its_share_of_the_inbox)
+{
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, NULL, 4, 40);
+    push(&q, -1, 0, 40);
+    CHECK_EQ(pop(&q, 0), 0);        /* and 1 to 9 to its deque */
+    CHECK_EQ(pop(&q, 1), 10);       /* and 11 to 17 */
+    CHECK_EQ(pop_oldest(&q, 0), 1);
+    CHECK_EQ(pop_oldest(&q, 1), 11);
+    CHECK_EQ(pop(&q, 0), 9);
+    CHECK_EQ(pop(&q, 1), 17);
+    for (uint32_t left = 34; left > 0; left--)
+        CHECK_EQ(pop(&q, 0) >= 0 || steal(&q, 0, 1) >= 0, 1);
+    one_close(&q);
+}
+
+TEST(sim, takes_what_is_chosen)
+{
+    struct one q;
+
+    one_open(&q, &sched_sim_LTX_moirai_plugin, NULL, 2, 5);
+    conformance_choose(1);
+    push(&q, 0, 0, 4);
+    push(&q, 1, 4, 5);
+    CHECK_EQ(pop(&q, 0), 1);        /* 0 4 2 3 */
+    CHECK_EQ(pop(&q, 1), 4);        /* 0 3 2 */
+    CHECK_EQ(pop(&q, 0), 3);        /* 0 2 */
+    CHECK_EQ(pop(&q, 0), 2);
+    CHECK_EQ(pop(&q, 0), 0);
+    CHECK_EQ(pop(&q, 0), -1);
+    one_close(&q);
+}
+
+TEST(sim, all_orders_come_up)
+{
+    enum { TASKS = 4, ORDERS = 24, RUNS = 4800 };
+    uint32_t seen[256] = { 0 };
+    uint32_t orders = 0;
+    struct one q;
+
+    one_open(&q, &sched_sim_LTX_moirai_plugin, NULL, 1, TASKS);
+    for (uint32_t run = 0; run < RUNS; run++) {
+        uint32_t order = 0;
+
+        push(&q, 0, 0, TASKS);
+        for (uint32_t i = 0; i < TASKS; i++)
+            order = order * TASKS + (uint32_t)pop(&q, 0);
+        seen[order]++;
+    }
+    for (uint32_t i = 0; i < 256; i++) {
+        orders += seen[i] > 0;
+        CHECK_FMT(seen[i] == 0 ||
+                      (seen[i] > RUNS / ORDERS / 2 &&
+                       seen[i] < RUNS / ORDERS * 2),
+                  "order %u came up %u times", (unsigned)i,
+                  (unsigned)seen[i]);
+    }
+    CHECK_EQ(orders, ORDERS);
+    one_close(&q);
+}
+
+/* The age by which tasks are saved from starving survives all removals. */
+TEST(sim, next_without_asking_is_the_oldest)
+{
+    struct one q;
+    int64_t task = 0;
+    uint32_t passed = 0;
+
+    one_open(&q, &sched_sim_LTX_moirai_plugin, NULL, 1, 10);
+    push(&q, 0, 0, 10);
+    conformance_choose(-1);
+    for (uint32_t i = 0; i < 6; i++)
+        CHECK(pop(&q, 0) >= 0);
+    conformance_choose(0);          /* from now on the same two for ever */
+    task = pop(&q, 0);
+    while (task >= 0 && passed < 1000) {
+        int64_t next;
+
+        push(&q, 0, (uint32_t)task, (uint32_t)task + 1);
+        next = pop(&q, 0);
+        passed++;
+        if (next != task && passed > 3)
+            break;
+        task = next;
+    }
+    CHECK(passed < 1000);
+    while (pop(&q, 0) >= 0)
+        continue;
+    one_close(&q);
+}
