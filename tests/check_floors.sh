@@ -15,7 +15,7 @@ cd "${srcdir:-.}" || exit 1
 # a runtime can be called.
 floors='
 0 arch/* atomic
-1 os/* arena list lock log mem report slab text
+1 os/* arena list lock log mem report slab text version
 2 builtin builtin_list chosen config descriptor dl kind option override plugin
 2 section setup topo tree trial value
 3 blocking chan child dump fail fiber fork frame handle host idle link local
