@@ -27,6 +27,7 @@ char *mo_arena_strndup(struct mo_arena *arena, const char *text, size_t n);
 
 __attribute__((format(printf, 2, 3)))
 char *mo_arena_printf(struct mo_arena *arena, const char *format, ...);
+__attribute__((format(printf, 2, 0)))
 char *mo_arena_vprintf(struct mo_arena *arena, const char *format,
                        va_list args);
 

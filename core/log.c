@@ -57,6 +57,7 @@ static size_t append(char *line, size_t used, const char *text)
 }
 
 /* errno is the application's and survives a log line. */
+__attribute__((format(printf, 2, 0)))
 static void write_line(const char *label, const char *format, va_list args)
 {
     char text[LINE_MAX_BYTES];

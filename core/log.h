@@ -22,6 +22,7 @@ bool mo_log_on(enum moirai_level level);
  * bytes in the text become \xNN. Any thread; does not allocate. */
 __attribute__((format(printf, 2, 3)))
 void mo_log(enum moirai_level level, const char *format, ...);
+__attribute__((format(printf, 2, 0)))
 void mo_log_list(enum moirai_level level, const char *format, va_list args);
 
 /* An invariant of the runtime is broken: says which and aborts. Not for

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "builtin.h"
@@ -182,6 +183,14 @@ int mo_plugin_search(struct mo_plugins *set, const char *path,
     return rc;
 }
 
+int mo_plugin_search_usual(struct mo_plugins *set)
+{
+    const char *path = secure_getenv("MOIRAI_PLUGIN_PATH");
+    int rc = path != NULL ? mo_plugin_search(set, path, NULL) : 0;
+
+    return rc == 0 ? mo_plugin_search(set, MO_MODULE_DIR, NULL) : rc;
+}
+
 static int load_now(struct mo_plugins *set, struct mo_plugin *p)
 {
     char why[MO_DL_WHY];
@@ -318,10 +327,28 @@ static int report_unknown(const struct mo_plugins *set, uint32_t kind,
     if (guess.best != NULL)
         snprintf(why, MO_PLUGIN_WHY, "there is no %s %s, did you mean "
                  "\"%.60s\"?", noun, quoted, guess.best);
+    else if (used > 0)
+        snprintf(why, MO_PLUGIN_WHY, "there is no %s %s; found: %s", noun,
+                 quoted, names);
     else
-        snprintf(why, MO_PLUGIN_WHY, "there is no %s %s; there %s %s", noun,
-                 quoted, used > 0 ? "is" : "are", used > 0 ? names : "none");
+        snprintf(why, MO_PLUGIN_WHY, "there is no %s %s, nor any other", noun,
+                 quoted);
     return -ENOENT;
+}
+
+int mo_plugin_examine(struct mo_plugins *set)
+{
+    char why[MO_PLUGIN_WHY];
+    int rc = 0;
+
+    for (struct mo_plugin *p = set->first; p != NULL; p = p->next) {
+        rc = mo_plugin_load(set, p);
+        if (rc == 0)
+            rc = probe(set, p, why);
+        if (rc == -ENOMEM)
+            return rc;
+    }
+    return 0;
 }
 
 /* The entry of a file that was given by its path. */
@@ -339,7 +366,7 @@ static int find_file(struct mo_plugins *set, uint32_t kind, const char *text,
         return -ENOMEM;
     row = mo_kind_of_file(strrchr(path, '/') + 1, &name, &n);
     if (row != wanted) {
-        snprintf(why, MO_PLUGIN_WHY, "%.400s is no file of a %s; its name "
+        snprintf(why, MO_PLUGIN_WHY, "%.400s is not the file of a %s; its name "
                  "would be %s_NAME.so", path, wanted->noun, wanted->prefix);
         return -EINVAL;
     }

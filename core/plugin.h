@@ -63,6 +63,10 @@ int mo_plugin_init(struct mo_plugins *set, struct mo_arena *arena,
 int mo_plugin_search(struct mo_plugins *set, const char *path,
                      const char *base);
 
+/* Adds the directories that every search ends with: those of the variable
+ * MOIRAI_PLUGIN_PATH, then where modules are installed. */
+int mo_plugin_search_usual(struct mo_plugins *set);
+
 /* Loads a plugin if it is not; 0, -ENOMEM or, for a refused one, -ENOEXEC. */
 int mo_plugin_load(struct mo_plugins *set, struct mo_plugin *plugin);
 
@@ -73,6 +77,10 @@ int mo_plugin_load(struct mo_plugins *set, struct mo_plugin *plugin);
 int mo_plugin_find(struct mo_plugins *set, uint32_t kind, const char *text,
                    const char *base, const struct mo_plugin **found,
                    char *why);
+
+/* Loads every plugin there is and asks it whether it can run here, for the
+ * sake of `reason`. 0 or -ENOMEM. */
+int mo_plugin_examine(struct mo_plugins *set);
 
 /* The same among those that are ready already; loads nothing. */
 int mo_plugin_ready(const struct mo_plugins *set, uint32_t kind,

@@ -26,7 +26,7 @@ static const char *const auto_word[] = { "auto", NULL };
 static const struct moirai_option runtime_keys[] = {
     { .name = "workers", .preset = "auto",
       .help = "threads that run tasks; auto: what this process may use",
-      .type = MOIRAI_UINT, .min = 1, .max = 4096, .choices = auto_word,
+      .type = MOIRAI_UINT, .min = 1, .max = 1024, .choices = auto_word,
       .offset = offsetof(struct mo_runtime_options, workers) },
     { .name = "blocking_threads", .preset = "64",
       .help = "most threads for calls that block",
@@ -316,7 +316,7 @@ static int read_version(struct job *job, const struct mo_tree_node *node)
                       "expected the version of this form; write 1");
     else
         mo_report_add(job->run->report, &node->place, "version",
-                      "%s is no version that this moirai reads; write 1",
+                      "%s is not a version that this moirai reads; write 1",
                       mo_text_quote(quoted, node->text));
     return 0;
 }
@@ -371,12 +371,7 @@ static int read_plugins(struct job *job, const struct mo_tree_node *node)
     else if (path != NULL)
         for (path = path->first; rc == 0 && path != NULL; path = path->next)
             rc = search_path(job, path);
-    if (rc == 0 && secure_getenv("MOIRAI_PLUGIN_PATH") != NULL)
-        rc = mo_plugin_search(job->plugins,
-                              secure_getenv("MOIRAI_PLUGIN_PATH"), NULL);
-    if (rc == 0)
-        rc = mo_plugin_search(job->plugins, MO_MODULE_DIR, NULL);
-    return rc;
+    return rc == 0 ? mo_plugin_search_usual(job->plugins) : rc;
 }
 
 /* In the order they are read in. */

@@ -181,7 +181,7 @@ const struct mo_option_value *mo_setup_values(const struct mo_setup *s)
     return s->run.first;
 }
 
-const struct mo_plugins *mo_setup_plugins(const struct mo_setup *s)
+struct mo_plugins *mo_setup_plugins(struct mo_setup *s)
 {
     return &s->plugins;
 }

@@ -72,6 +72,6 @@ int mo_setup_read(const struct moirai_config *config, bool cautious,
                   struct mo_setup **setup, struct mo_report *report);
 const struct mo_sections *mo_setup_sections(const struct mo_setup *s);
 const struct mo_option_value *mo_setup_values(const struct mo_setup *s);
-const struct mo_plugins *mo_setup_plugins(const struct mo_setup *s);
+struct mo_plugins *mo_setup_plugins(struct mo_setup *s);
 
 #endif

@@ -25,20 +25,20 @@ union value {
 struct type {
     const char *name;
     const char *example;
-    const char *wrong;              /* "%s is ..." with the quoted text */
+    const char *noun;               /* "is not ..." */
     size_t size;
 };
 
 static const struct type types[] = {
-    [MOIRAI_BOOL] = { "boolean", "true", "neither true nor false",
+    [MOIRAI_BOOL] = { "boolean", "true", "true or false",
                       sizeof(bool) },
-    [MOIRAI_UINT] = { "number", "8", "no whole number", sizeof(uint64_t) },
-    [MOIRAI_INT] = { "integer", "8", "no whole number", sizeof(int64_t) },
-    [MOIRAI_SIZE] = { "size", "64KiB", "no size", sizeof(uint64_t) },
-    [MOIRAI_DURATION] = { "duration", "20us", "no duration",
+    [MOIRAI_UINT] = { "number", "8", "a whole number", sizeof(uint64_t) },
+    [MOIRAI_INT] = { "integer", "8", "a whole number", sizeof(int64_t) },
+    [MOIRAI_SIZE] = { "size", "64KiB", "a size", sizeof(uint64_t) },
+    [MOIRAI_DURATION] = { "duration", "20us", "a duration",
                           sizeof(int64_t) },
-    [MOIRAI_STRING] = { "text", "NAME", "no text", sizeof(const char *) },
-    [MOIRAI_CHOICE] = { "choice", "", "not one of", sizeof(uint32_t) },
+    [MOIRAI_STRING] = { "text", "NAME", "a text", sizeof(const char *) },
+    [MOIRAI_CHOICE] = { "choice", "", "a choice", sizeof(uint32_t) },
 };
 
 #define TYPES (sizeof types / sizeof types[0])
@@ -118,14 +118,16 @@ static int explain_form(const struct moirai_option *o, const char *text,
         list_words(words, sizeof words, o->choices);
     if (o->type == MOIRAI_BOOL)
         snprintf(why, MO_VALUE_WHY, "%s is neither true nor false", quoted);
+    else if (words[0] != '\0')
+        snprintf(why, MO_VALUE_WHY, "%s is neither %s nor %s", quoted,
+                 types[o->type].noun, words);
     else if (o->type == MOIRAI_DURATION && mo_text_uint(text, &number) == 0)
         snprintf(why, MO_VALUE_WHY,
                  "%s has no unit; write ns, us, ms, s, m or h after it",
                  quoted);
     else
-        snprintf(why, MO_VALUE_WHY, "%s is %s%s%s; write it like %.60s",
-                 quoted, types[o->type].wrong, words[0] ? " nor " : "", words,
-                 mo_value_example(o));
+        snprintf(why, MO_VALUE_WHY, "%s is not %s; write it like %.60s",
+                 quoted, types[o->type].noun, mo_value_example(o));
     return -EINVAL;
 }
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai.c - the tool: which command is meant, and how each is used.
+ *
+ * The tool links the core itself, not libmoirai.so: it looks at things that
+ * no program needs to see, and what is not public can still change.
+ */
+#include "tool.h"
+
+#include <string.h>
+
+#include "text.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+    const char *usage;
+} commands[] = {
+    { "run", cmd_run, "start a program under a configuration",
+      "usage: moirai run -c FILE [--] PROGRAM [ARG...]\n"
+      "\n"
+      "Checks FILE, starts PROGRAM with MOIRAI_CONFIG set to it, passes\n"
+      "SIGINT, SIGTERM, SIGHUP and SIGQUIT on to it, and ends as it ends: with\n"
+      "its status, or 128 + N if signal N killed it. PROGRAM is killed if\n"
+      "moirai is.\n"
+      "\n"
+      "  -c, --config FILE   the configuration\n"
+      "  -j, --json          tell mistakes in FILE as JSON\n"
+      "\n"
+      "Further statuses: 3 FILE is wrong, 127 there is no PROGRAM, 126 it\n"
+      "cannot be started.\n" },
+    { "check", cmd_check, "look for mistakes in configurations",
+      "usage: moirai check [--json] FILE...\n"
+      "\n"
+      "Lists all mistakes of each FILE, a line each, on standard error; for a\n"
+      "FILE without one, what is in force and who said so. Variables such as\n"
+      "MOIRAI_WORKERS count, as they do when a program starts.\n"
+      "\n"
+      "  -j, --json          one JSON object on standard output\n"
+      "  -q, --quiet         only the mistakes\n"
+      "\n"
+      "Status: 0 no mistakes, 3 mistakes.\n" },
+    { "plugins", cmd_plugins, "list what can be plugged in",
+      "usage: moirai plugins [-v] [--json] [-c FILE]\n"
+      "\n"
+      "Lists the plugins that are built in or found in the directories of\n"
+      "plugins.path in FILE, of MOIRAI_PLUGIN_PATH, and where modules are\n"
+      "installed.\n"
+      "\n"
+      "  -v, --verbose       options too, and what cannot be used and why\n"
+      "  -j, --json          everything as one JSON object\n"
+      "  -c, --config FILE   search as this configuration says\n" },
+    { "version", cmd_version, "print the version",
+      "usage: moirai version [--json]\n" },
+    { "help", cmd_help, "explain a command",
+      "usage: moirai help [COMMAND]\n" },
+};
+
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static size_t find_command(const char *name)
+{
+    size_t i = 0;
+
+    while (i < COMMANDS && strcmp(commands[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static int unknown_command(const char *name)
+{
+    char quoted[MO_TEXT_QUOTED];
+    struct mo_text_guess guess;
+
+    mo_text_guess_init(&guess, name);
+    for (size_t i = 0; i < COMMANDS; i++)
+        mo_text_guess_offer(&guess, commands[i].name);
+    mo_text_quote(quoted, name);
+    if (guess.best != NULL)
+        return tool_usage("", "unknown command %s, did you mean \"%s\"?",
+                          quoted, guess.best);
+    return tool_usage("", "unknown command %s", quoted);
+}
+
+static void overview(FILE *file)
+{
+    fputs("usage: moirai COMMAND [ARGUMENT...]\n\n", file);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].summary);
+    fputs("\n\"moirai help COMMAND\" tells more. Status: 0 fine, 1 failure, "
+          "2 wrong usage,\n3 wrong configuration.\n", file);
+}
+
+int cmd_help(int argc, char **argv)
+{
+    size_t i;
+
+    if (argc > 2)
+        return tool_usage("help", "one command at a time");
+    if (argc < 2 || argv[1][0] == '-') {
+        overview(stdout);
+        return TOOL_OK;
+    }
+    i = find_command(argv[1]);
+    if (i == COMMANDS)
+        return unknown_command(argv[1]);
+    fputs(commands[i].usage, stdout);
+    return TOOL_OK;
+}
+
+/* `moirai --json COMMAND` is `moirai COMMAND --json`. */
+static void move_json(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], "--json") == 0 && argv[2][0] != '-') {
+        char *json = argv[1];
+
+        argv[1] = argv[2];
+        argv[2] = json;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *name;
+    size_t i;
+
+    if (argc < 2) {
+        overview(stderr);
+        return TOOL_USAGE;
+    }
+    move_json(argc, argv);
+    name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    i = find_command(name);
+    if (i == COMMANDS)
+        return unknown_command(name);
+    return tool_finish(commands[i].run(argc - 1, argv + 1));
+}
