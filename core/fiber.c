@@ -106,7 +106,7 @@ void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
     uint32_t stack_class = fiber->stack.stack_class;
 
     mo_store_relaxed(&fiber->task, NULL);
-    mo_sanitize_wipe(&fiber->sanitize);
+    mo_sanitize_wipe(&fiber->sanitize, fiber->sp);
     if (w->pooled[stack_class] >= POOL_MOST) {
         unmake(w->runtime, fiber);
         return;

@@ -38,7 +38,7 @@
 
 #define SPIN_NS (20 * MOIRAI_US)    /* looking around before sleeping */
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
-#define HOUSEKEEPING 16             /* turns between looks at the clock */
+#define TURNS 16                    /* tasks run between two housekeepings */
 
 /* No room for a fork, and nothing to join: both go the slow path. */
 static uintptr_t outside_slots[2];
@@ -304,6 +304,26 @@ static struct moirai_task *look_harder(struct mo_worker *w)
     }
 }
 
+/* A worker that always has work of its own still looks at one other, round and
+ * round: runs its timers, and takes from its queue if it has not taken a turn
+ * since the last look, since then it is stuck in a long task. */
+static struct moirai_task *keep_house(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    struct mo_worker *other = rt->workers[w->watched % rt->worker_count];
+    uint32_t turn = mo_load_relaxed(&other->turns);
+
+    w->turns_left = TURNS;
+    run_timers(w, w);
+    if (other == w || turn != w->watched_turn) {
+        other = rt->workers[++w->watched % rt->worker_count];
+        w->watched_turn = mo_load_relaxed(&other->turns);
+        return NULL;
+    }
+    run_timers(w, other);
+    return steal_from(w, other);
+}
+
 static struct moirai_task *next(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
@@ -312,9 +332,11 @@ static struct moirai_task *next(struct mo_worker *w)
     w->given = NULL;
     if (task != NULL)
         return task;
-    if (++w->tick % HOUSEKEEPING == 0)
-        run_timers(w, w);
-    task = take_inbox(w);
+    mo_count(&w->turns, 1);
+    if (w->turns_left-- == 0)
+        task = keep_house(w);
+    if (task == NULL)
+        task = take_inbox(w);
     if (task == NULL)
         task = rt->sched->pop(rt->sched_state, w->sched);
     if (task == NULL)
@@ -378,8 +400,10 @@ static struct moirai_task *next_at_once(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
 
-    if (++w->tick % HOUSEKEEPING == 0 || mo_load_relaxed(&w->inbox) != NULL)
+    if (w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL)
         return NULL;
+    w->turns_left--;
+    mo_count(&w->turns, 1);
     return rt->sched->pop(rt->sched_state, w->sched);
 }
 

@@ -99,7 +99,9 @@ struct mo_worker {
     struct moirai_task *given;      /* the loop is to run this one next */
     struct moirai_scope *done_scope;    /* whose ended tasks are not yet */
     int64_t done_count;                 /* taken off its count */
-    uint32_t tick;                  /* turns of the loop */
+    uint32_t turns;                 /* times it took up a task; any may read */
+    uint32_t turns_left;            /* before housekeeping is due */
+    uint32_t watched, watched_turn; /* another worker, and its turns then */
     uint32_t next_id;
     uint64_t random;
     uint32_t fork_split;            /* slots below it were made public */

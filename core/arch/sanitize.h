@@ -66,13 +66,15 @@ static inline void mo_sanitize_dead(struct mo_sanitize *s)
 #endif
 }
 
-/* The stack is left for good without having returned: what ASan poisoned in
- * its frames must not haunt whoever runs there next. */
-static inline void mo_sanitize_wipe(struct mo_sanitize *s)
+/* The stack was left at `sp` for good, its frames from there up without having
+ * returned: what ASan poisoned in them must not haunt whoever runs there next. */
+static inline void mo_sanitize_wipe(struct mo_sanitize *s, const void *sp)
 {
     (void)s;
+    (void)sp;
 #ifdef MO_SANITIZE_ADDRESS
-    __asan_unpoison_memory_region(s->base, s->size);
+    __asan_unpoison_memory_region(sp, (size_t)((const char *)s->base + s->size
+                                               - (const char *)sp));
 #endif
 #ifdef MO_SANITIZE_THREAD
     __tsan_destroy_fiber(s->tsan);  /* its record of calls never unwound */

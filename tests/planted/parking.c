@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parking.c - every way to wait, in small, under many seeds.
+ *
+ *     parking FIRST COUNT
+ *
+ * Runs one short program per seed on the simulator, three workers in one
+ * thread. A wake-up that is lost leaves everything waiting for ever, which the
+ * simulator reports and aborts on; a wake-up too many, or a wait that ends
+ * early, shows in the sums. Exit 1 names the seed.
+ *
+ * tests/check_planted.sh runs it against the core as it is, and against cores
+ * with one fault each.
+ */
+#include <moirai/moirai.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TASKS 4
+
+static struct moirai_mutex mutex;
+static int guarded;                 /* by mutex */
+
+struct piece {                      /* of a sum, by fork and join */
+    int from, to;
+    int sum;
+};
+
+static int add_up(void *arg)
+{
+    struct piece *p = arg;
+    struct piece low = { p->from, (p->from + p->to) / 2, 0 };
+    struct piece high = { low.to, p->to, 0 };
+    struct moirai_frame fork;
+
+    if (p->to - p->from == 1) {
+        p->sum = p->from;
+        return 0;
+    }
+    moirai_fork(&fork, add_up, &low);
+    if (p->from % 8 == 0)
+        moirai_yield();             /* unstolen forks become tasks */
+    add_up(&high);
+    moirai_join(&fork);
+    p->sum = low.sum + high.sum;
+    return 0;
+}
+
+static int count(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        int seen;
+
+        if (moirai_mutex_lock(&mutex, MOIRAI_NEVER) != 0)
+            return -EINVAL;
+        seen = guarded;
+        moirai_yield();
+        guarded = seen + 1;
+        moirai_mutex_unlock(&mutex);
+    }
+    return 0;
+}
+
+static int nap(void *arg)
+{
+    (void)arg;
+    return moirai_sleep_until(moirai_after(10 * MOIRAI_US));
+}
+
+static int wait_for_ever(void *arg)
+{
+    int rc = moirai_sleep_until(MOIRAI_NEVER);
+
+    (void)arg;
+    return rc == -ECANCELED ? 0 : -EINVAL;
+}
+
+static int join_other(void *arg)
+{
+    return moirai_handle_join(arg, MOIRAI_NEVER, NULL);
+}
+
+/* Sleepers and joiners, some of them cancelled while they begin to wait. */
+static int wait_and_cancel(struct moirai_scope *scope)
+{
+    struct moirai_handle *sleeper;
+    struct moirai_handle *ever;
+    int rc = moirai_spawn_with(scope, nap, NULL, NULL, &sleeper);
+
+    rc |= moirai_spawn_with(scope, wait_for_ever, NULL, NULL, &ever);
+    rc |= moirai_spawn(scope, join_other, sleeper);
+    rc |= moirai_spawn(scope, join_other, ever);
+    moirai_handle_cancel(ever);
+    rc |= moirai_handle_join(sleeper, MOIRAI_NEVER, NULL);
+    rc |= moirai_handle_join(ever, MOIRAI_NEVER, NULL);
+    rc |= moirai_scope_end(scope);
+    moirai_handle_put(sleeper);
+    moirai_handle_put(ever);
+    return rc;
+}
+
+static int program(void *arg)
+{
+    struct piece all = { 0, 16, 0 };
+    struct moirai_scope scope;
+    int rc;
+
+    (void)arg;
+    guarded = 0;
+    rc = moirai_scope_begin(&scope, NULL, MOIRAI_NEVER);
+    for (int i = 0; i < TASKS; i++)
+        rc |= moirai_spawn(&scope, count, NULL);
+    add_up(&all);
+    rc |= moirai_scope_end(&scope);
+    if (rc != 0 || all.sum != 120 || guarded != TASKS * 3)
+        return -EINVAL;
+    moirai_scope_begin(&scope, NULL, MOIRAI_NEVER);
+    return wait_and_cancel(&scope);
+}
+
+static int run_seed(unsigned long seed)
+{
+    char text[64];
+    const char *const set[] = { "scheduler.plugin=sim", "runtime.workers=3",
+                                text, NULL };
+    struct moirai_config config = { .size = sizeof config, .set = set };
+    struct moirai_runtime *rt;
+    struct moirai_error err;
+    int rc;
+
+    snprintf(text, sizeof text, "scheduler.seed=%lu", seed);
+    rc = moirai_start(&rt, &config, &err);
+    if (rc != 0) {
+        fprintf(stderr, "parking: %s\n", err.text);
+        return rc;
+    }
+    rc = moirai_run(rt, program, NULL);
+    if (rc == 0)
+        rc = moirai_stop(rt, MOIRAI_NEVER, NULL);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long first = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
+    unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 0) : 1000;
+
+    for (unsigned long seed = first; seed < first + n; seed++) {
+        int rc = run_seed(seed);
+
+        if (rc != 0) {
+            fprintf(stderr, "parking: seed %lu: %d\n", seed, rc);
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
