@@ -19,7 +19,8 @@ floors='
 2 builtin builtin_list chosen config descriptor dl kind option override plugin
 2 section setup topo tree trial value
 3 blocking chan child dump fail fiber fork frame handle host idle link local
-3 name pool runtime.h scope select stats sync task time timer trace wait worker
+3 name pool runtime.h scope select stats sync task time timer trace transfer wait
+3 worker
 4 runtime
 '
 

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chan.c - channels and endpoints: how they come and go.
+ *
+ * An endpoint is counted by its holders, a channel by its endpoints. When the
+ * last endpoint that may send goes, the channel closes; when the last of all
+ * goes, it ends, and what nobody received is dropped. Whoever is inside a call
+ * holds an endpoint, so nothing goes away under anybody.
+ *
+ * Closing marks the channel first; from then on nobody queues. Then it takes
+ * the waiters out a few at a time: a hundred thousand of them must not keep a
+ * spin lock.
+ *
+ * Locks: name.c's, then the channel's, then nothing. The element's destructor
+ * runs without any, on whoever put the last endpoint.
+ */
+#include "chan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+#include "name.h"
+#include "runtime.h"
+
+#define CLOSE_AT_ONCE 64            /* waiters taken out in one lock hold */
+
+int mo_chan_element(const struct moirai_elem *given, struct moirai_elem *elem,
+                    struct moirai_error *err)
+{
+    memset(elem, 0, sizeof *elem);
+    if (given == NULL)
+        return moirai_error_set(err, -EINVAL, "a channel needs an element: "
+                                "see MOIRAI_ELEM");
+    if (given->size < sizeof given->size || given->size > 4096)
+        return moirai_error_set(err, -EINVAL, "the element descriptor's size "
+                                "is %u: use MOIRAI_ELEM, or sizeof(struct "
+                                "moirai_elem)", given->size);
+    memcpy(elem, given, given->size < sizeof *elem ? given->size
+                                                   : sizeof *elem);
+    if ((elem->align & (elem->align - 1)) != 0)
+        return moirai_error_set(err, -EINVAL, "the element's alignment %u is "
+                                "not a power of two", elem->align);
+    return 0;
+}
+
+/* The discipline's memory and its beginning. */
+static int open_state(struct mo_chan *c, const void *config,
+                      struct moirai_error *err)
+{
+    size_t size = c->ops->state_size(config, &c->elem);
+    int rc;
+
+    if (size == 0)
+        return moirai_error_set(err, -EINVAL, "channel plugin %s cannot hold "
+                                "messages of %zu bytes, aligned to %u, as it "
+                                "is configured", c->plugin, c->elem.bytes,
+                                c->elem.align);
+    c->state = mo_mem_alloc(size, MO_CACHE_LINE);
+    if (c->state == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    rc = c->ops->init(c->state, config, &c->elem, &c->runtime->host, err);
+    if (rc != 0)
+        mo_mem_free(c->state);
+    return rc;
+}
+
+static void close_state(struct mo_chan *c)
+{
+    c->ops->fini(c->state);
+    mo_mem_free(c->state);
+}
+
+/* What is left when the channel goes is popped into it, one by one. */
+static int open_scratch(struct mo_chan *c, struct moirai_error *err)
+{
+    size_t align = c->elem.align < 16 ? 16 : c->elem.align;
+
+    if (c->rendezvous)
+        return 0;
+    c->scratch = mo_mem_alloc(c->bytes, align);
+    if (c->scratch == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    return 0;
+}
+
+int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
+                   const struct moirai_elem *elem, struct mo_chan **made,
+                   struct moirai_error *err)
+{
+    struct mo_chan *c = mo_mem_alloc(sizeof *c, MO_CACHE_LINE);
+    int rc;
+
+    if (c == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    c->runtime = rt;
+    c->ops = chosen->ops;
+    c->plugin = chosen->plugin->name;
+    c->elem = *elem;
+    c->bytes = elem->bytes;
+    rc = open_state(c, chosen->config, err);
+    if (rc != 0)
+        goto out_chan;
+    c->push = c->ops->push;
+    c->pop = c->ops->pop;
+    c->rendezvous = c->ops->capacity(c->state) == 0;
+    c->handoff = c->rendezvous || (c->ops->flags & MOIRAI_CHAN_HANDOFF) != 0;
+    c->views = c->ops->attach != NULL;
+    rc = open_scratch(c, err);
+    if (rc != 0)
+        goto out_state;
+    *made = c;
+    return 0;
+
+out_state:
+    close_state(c);
+out_chan:
+    mo_mem_free(c);
+    return rc;
+}
+
+void mo_chan_destroy(struct mo_chan *c)
+{
+    uint64_t dropped = 0;
+
+    while (!c->rendezvous && c->pop(c->state, NULL, c->scratch, 1) == 1) {
+        dropped++;
+        if (c->elem.drop != NULL)
+            c->elem.drop(c->scratch, c->elem.ctx);
+    }
+    if (dropped != 0)
+        mo_log(MOIRAI_LOG_DEBUG, "channel %s: %llu of %llu messages were "
+               "never received", c->name != NULL ? c->name->text
+                                                 : "(unnamed)",
+               (unsigned long long)dropped, (unsigned long long)c->sent);
+    close_state(c);
+    mo_mem_free(c->name);
+    mo_mem_free(c->scratch);
+    mo_mem_free(c);
+}
+
+const char *mo_chan_differs(struct mo_chan *c, const struct moirai_elem *elem)
+{
+    const struct moirai_elem *own = &c->elem;
+    const char *what = NULL;
+
+    mo_word_lock(&c->lock);
+    if (own->bytes != elem->bytes || own->limit != elem->limit)
+        what = "size";
+    else if (own->schema != 0 && elem->schema != 0
+             && own->schema != elem->schema)
+        what = "schema";
+    else if (own->drop != NULL && elem->drop != NULL
+             && (own->drop != elem->drop || own->ctx != elem->ctx))
+        what = "destructor";
+    if (what == NULL && own->drop == NULL) {
+        c->elem.drop = elem->drop;
+        c->elem.ctx = elem->ctx;
+    }
+    mo_word_unlock(&c->lock);
+    return what;
+}
+
+int mo_chan_attach(struct mo_chan *c, uint32_t mode,
+                   struct moirai_chan *endpoint)
+{
+    int rc = 0;
+
+    endpoint->to = c;
+    endpoint->mode = mode;
+    endpoint->references = 1;
+    mo_word_lock(&c->lock);
+    if (c->ops->attach != NULL)
+        rc = c->ops->attach(c->state, mode, &endpoint->view);
+    if (rc == 0) {
+        c->endpoints++;
+        c->sending += (mode & MOIRAI_SEND) != 0;
+    }
+    mo_word_unlock(&c->lock);
+    return rc;
+}
+
+bool mo_chan_detach(struct moirai_chan *endpoint)
+{
+    struct mo_chan *c = endpoint->to;
+    bool last;
+
+    mo_word_lock(&c->lock);
+    if (c->ops->detach != NULL)
+        c->ops->detach(c->state, endpoint->view);
+    last = --c->endpoints == 0;
+    mo_word_unlock(&c->lock);
+    return last;
+}
+
+struct moirai_runtime *mo_chan_runtime(struct moirai_runtime *runtime)
+{
+    return runtime != NULL ? runtime : moirai_runtime_self();
+}
+
+void mo_chan_wake(struct mo_queue *woken, int result)
+{
+    struct mo_node *node;
+
+    while ((node = woken->first) != NULL) {
+        struct mo_waiter *waiter = node->waiter;
+
+        mo_queue_remove(woken, node);   /* it may queue again at once */
+        mo_wait_end(waiter, result);
+    }
+}
+
+int moirai_chan_make(struct moirai_runtime *runtime, const char *plugin,
+                     const char *const *options,
+                     const struct moirai_elem *elem, struct moirai_chan **chan,
+                     struct moirai_error *err)
+{
+    struct moirai_runtime *rt = mo_chan_runtime(runtime);
+    const struct mo_chosen *chosen;
+    struct moirai_elem own;
+    struct moirai_chan *endpoint;
+    struct mo_chan *c;
+    int rc;
+
+    if (rt == NULL)
+        return moirai_error_set(err, -EINVAL, "which runtime? A plain thread "
+                                "has to name it");
+    if (!mo_runtime_usable(rt))
+        return moirai_error_set(err, mo_runtime_refusal(rt), "the runtime "
+                                "cannot be used here");
+    rc = mo_chan_element(elem, &own, err);
+    if (rc == 0)
+        rc = mo_setup_chan_make(rt->setup, plugin, options, &chosen, err);
+    if (rc == 0)
+        rc = mo_chan_create(rt, chosen, &own, &c, err);
+    if (rc != 0)
+        return rc;
+    endpoint = mo_mem_alloc(sizeof *endpoint, MO_CACHE_LINE);
+    rc = endpoint != NULL ? mo_chan_attach(c, MOIRAI_BOTH, endpoint) : -ENOMEM;
+    if (rc == 0) {
+        *chan = endpoint;
+        return 0;
+    }
+    mo_mem_free(endpoint);
+    mo_chan_destroy(c);
+    return moirai_error_set(err, rc, "cannot make the endpoint: %s",
+                            strerror(-rc));
+}
+
+int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
+                    struct moirai_chan **copy)
+{
+    struct moirai_chan *endpoint;
+    int rc;
+
+    if (chan == NULL)
+        return -EBADF;
+    if (mode == 0 || (mode & ~chan->mode) != 0)
+        return -EINVAL;
+    if (!mo_runtime_usable(chan->to->runtime))
+        return mo_runtime_refusal(chan->to->runtime);
+    endpoint = mo_mem_alloc(sizeof *endpoint, MO_CACHE_LINE);
+    if (endpoint == NULL)
+        return -ENOMEM;
+    rc = mo_chan_attach(chan->to, mode, endpoint);
+    if (rc != 0)
+        mo_mem_free(endpoint);
+    else
+        *copy = endpoint;
+    return rc;
+}
+
+struct moirai_chan *moirai_chan_get(struct moirai_chan *chan)
+{
+    if (chan != NULL)
+        mo_add(&chan->references, 1);
+    return chan;
+}
+
+/* Marks it; the lock is held. False: it was closed already. */
+static bool mark_closed(struct mo_chan *c)
+{
+    if (c->closed)
+        return false;
+    c->closed = true;
+    if (c->ops->seal != NULL)
+        c->ops->seal(c->state);
+    return true;
+}
+
+static uint32_t take_out(struct mo_queue *queue, struct mo_queue *woken)
+{
+    uint32_t n = 0;
+
+    for (; n < CLOSE_AT_ONCE && queue->first != NULL; n++) {
+        struct mo_node *node = queue->first;
+
+        mo_queue_remove(queue, node);
+        if (mo_wait_claim(node->waiter))
+            mo_queue_add(woken, node);
+    }
+    return n;
+}
+
+/* The channel has been closed: tells those who wait. */
+static void tell_closed(struct mo_chan *c)
+{
+    uint32_t n;
+
+    do {
+        struct mo_queue woken = { NULL, NULL };
+
+        mo_word_lock(&c->lock);
+        n = take_out(&c->senders, &woken);
+        n += take_out(&c->receivers, &woken);
+        mo_word_unlock(&c->lock);
+        mo_chan_wake(&woken, -EPIPE);
+    } while (n != 0);
+}
+
+int moirai_chan_close(struct moirai_chan *chan)
+{
+    struct mo_chan *c;
+    bool closed;
+
+    if (chan == NULL)
+        return -EBADF;
+    c = chan->to;
+    if (!mo_runtime_usable(c->runtime))
+        return mo_runtime_refusal(c->runtime);
+    mo_word_lock(&c->lock);
+    closed = mark_closed(c);
+    mo_word_unlock(&c->lock);
+    if (!closed)
+        return -EPIPE;
+    tell_closed(c);
+    return 0;
+}
+
+static void leave_senders(struct mo_chan *c)
+{
+    bool closed = false;
+
+    mo_word_lock(&c->lock);
+    if (--c->sending == 0)
+        closed = mark_closed(c);
+    mo_word_unlock(&c->lock);
+    if (closed)
+        tell_closed(c);
+}
+
+void moirai_chan_put(struct moirai_chan *chan)
+{
+    struct mo_chan *c;
+    bool last;
+
+    if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
+        return;
+    if (mo_sub(&chan->references, 1) != 1)
+        return;
+    c = chan->to;
+    if (chan->mode & MOIRAI_SEND)
+        leave_senders(c);
+    last = c->name != NULL ? mo_name_detach(chan) : mo_chan_detach(chan);
+    mo_mem_free(chan);
+    if (last)
+        mo_chan_destroy(c);
+}
+
+size_t moirai_chan_length(struct moirai_chan *chan)
+{
+    size_t n;
+
+    if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
+        return 0;
+    mo_word_lock(&chan->to->lock);
+    n = chan->to->ops->length(chan->to->state);
+    mo_word_unlock(&chan->to->lock);
+    return n;
+}
+
+size_t moirai_chan_capacity(struct moirai_chan *chan)
+{
+    size_t n;
+
+    if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
+        return 0;
+    mo_word_lock(&chan->to->lock);
+    n = chan->to->ops->capacity(chan->to->state);
+    mo_word_unlock(&chan->to->lock);
+    return n;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chan.h - a channel inside, and the ends of it that programs hold.
+ *
+ * chan.c makes and ends channels and endpoints, transfer.c moves messages,
+ * name.c finds channels by name.
+ */
+#ifndef MO_CHAN_H
+#define MO_CHAN_H
+
+#include <moirai/chan_ops.h>
+
+#include "setup.h"
+#include "worker.h"
+
+struct mo_name;
+
+struct mo_chan {
+    uint32_t lock;                  /* guards what is not constant */
+    bool closed;
+    bool handoff;                   /* constant: giving a message straight to
+                                     * a waiting receiver keeps the order */
+    bool rendezvous;                /* constant: nothing is ever stored */
+    bool views;                     /* constant: what can be taken differs
+                                     * from endpoint to endpoint */
+    size_t bytes;                   /* of a message; constant, as are: */
+    size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
+    size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
+    void *state;
+    struct mo_queue senders;        /* waiting; not empty: the store refused */
+    struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
+    uint64_t sent;                  /* also the id of the newest message */
+    uint64_t received;
+
+    uint32_t endpoints;
+    uint32_t sending;               /* of them, those that may */
+    struct moirai_runtime *runtime; /* constant, as are: */
+    const struct moirai_chan_ops *ops;
+    const char *plugin;
+    struct mo_name *name;           /* the channel's own; NULL: it has none */
+    void *scratch;                  /* room for one message, if it stores */
+    struct moirai_elem elem;        /* constant but for drop and ctx */
+};
+
+struct moirai_chan {                /* constant, but for the count */
+    struct mo_chan *to;
+    void *view;                     /* the discipline's, filled by attach */
+    uint32_t mode;
+    MO_ATOMIC(uint32_t) references;
+};
+
+/* Makes a channel without endpoints. The caller passes an element that
+ * mo_chan_element has checked. 0, -EINVAL, -ENOMEM, or what the discipline
+ * says, and *err says it in words. */
+int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
+                   const struct moirai_elem *elem, struct mo_chan **made,
+                   struct moirai_error *err);
+
+/* Ends one that has no endpoints; drops what is stored. */
+void mo_chan_destroy(struct mo_chan *c);
+
+/* Reads a descriptor, perhaps that of an older program. 0 or -EINVAL. */
+int mo_chan_element(const struct moirai_elem *given, struct moirai_elem *elem,
+                    struct moirai_error *err);
+
+/* What of `elem` does not fit the channel's ("size", ...); NULL if it fits. A
+ * channel without a destructor takes over `elem`'s. The caller sees to it that
+ * the channel does not go meanwhile. */
+const char *mo_chan_differs(struct mo_chan *c, const struct moirai_elem *elem);
+
+/* Makes zeroed memory from mo_mem an endpoint with one reference. 0, or what
+ * the discipline says, and then the memory is still the caller's. The caller
+ * sees to it that the channel does not go meanwhile. */
+int mo_chan_attach(struct mo_chan *c, uint32_t mode,
+                   struct moirai_chan *endpoint);
+
+/* One endpoint less, whose memory stays. True: it was the last, and the caller
+ * destroys the channel. name.c calls it for channels that have a name. */
+bool mo_chan_detach(struct moirai_chan *endpoint);
+
+/* The runtime that the caller means; NULL: none. */
+struct moirai_runtime *mo_chan_runtime(struct moirai_runtime *runtime);
+
+/* Makes claimed waiters go on, oldest first. No lock is held. */
+void mo_chan_wake(struct mo_queue *woken, int result);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transfer.c - sending and receiving: from buffer to store to buffer.
+ *
+ * Who has to wait lends the channel its buffer, queues, and parks. From then
+ * on the others move its messages, any number at a time, under the channel's
+ * lock; it is woken once enough of them have been moved, so a batch costs one
+ * wake-up however many parties serve it.
+ *
+ * Invariants, under the lock:
+ *   - a waiting sender: the store has refused the oldest one's next message;
+ *   - a waiting receiver: the store had nothing for it, or not yet enough;
+ *   - senders and receivers of a rendezvous do not wait at the same time.
+ * So whoever comes later cannot overtake: the store refuses it, or it has to
+ * queue. Whatever makes room or brings messages serves the waiters at once.
+ *
+ * Lent memory. A wait that ends by time or cancellation comes back for the
+ * lock, and takes its node out, before its caller returns; so what is queued
+ * may be read and written under the lock, even if the waiter's claim has just
+ * been lost. If the last message was moved in that gap, the operation has
+ * succeeded, and says so: the claim decides who wakes the waiter, the lock
+ * what happened. A wait on several channels at once (a select) is different:
+ * there the claim must come before the first message moves.
+ *
+ * A cancelled task is refused also where it need not wait, unless it only
+ * tries (MOIRAI_NOW): a loop over a channel that is never full or empty must
+ * be cancellable too.
+ *
+ * Message ids: `sent` counts under the lock, so the n-th message is the one
+ * that made it n.
+ *
+ * Rejected: claiming a waiter before its message is moved. The store may then
+ * still refuse it, and a claim cannot be given back: its timer may have come
+ * and gone. It would have to be woken for nothing and to queue again.
+ */
+#include "chan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "runtime.h"
+#include "task.h"
+
+/* What a caller lends while it waits: messages to take, or room for some. In
+ * its frame; by the channel's lock while queued. */
+struct lent {
+    char *at;                       /* the next message; or room for it */
+    size_t left;                    /* so many more */
+    size_t least;                   /* of these have to be moved */
+    struct moirai_chan *chan;
+};
+
+static void copy(void *to, const void *from, size_t bytes)
+{
+    switch (bytes) {
+    case 0:
+        break;                      /* the pointers may be NULL then */
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    default:
+        memcpy(to, from, bytes);
+        break;
+    }
+}
+
+/* n messages have been moved. */
+static void advance(struct lent *lent, size_t n, size_t bytes)
+{
+    if (bytes != 0)
+        lent->at += n * bytes;
+    lent->left -= n;
+    lent->least -= n < lent->least ? n : lent->least;
+}
+
+/* From a sender's buffer into a receiver's. */
+static void hand_over(struct mo_chan *c, struct lent *to, struct lent *from)
+{
+    size_t n = to->left < from->left ? to->left : from->left;
+
+    copy(to->at, from->at, n * c->bytes);
+    advance(to, n, c->bytes);
+    advance(from, n, c->bytes);
+    c->sent += n;
+    c->received += n;
+}
+
+static size_t push(struct mo_chan *c, struct lent *from)
+{
+    size_t n = c->push(c->state, from->chan->view, from->at, from->left);
+
+    advance(from, n, c->bytes);
+    c->sent += n;
+    return n;
+}
+
+static size_t pop(struct mo_chan *c, struct lent *to)
+{
+    size_t n = c->pop(c->state, to->chan->view, to->at, to->left);
+
+    advance(to, n, c->bytes);
+    c->received += n;
+    return n;
+}
+
+/* Takes a waiter out if it has got enough. */
+static bool served(struct mo_queue *queue, struct mo_node *node,
+                   struct mo_queue *woken)
+{
+    const struct lent *lent = node->message;
+
+    if (lent->least != 0)
+        return false;
+    mo_queue_remove(queue, node);
+    if (mo_wait_claim(node->waiter))
+        mo_queue_add(woken, node);
+    return true;
+}
+
+/* Waiting senders' messages into the store. */
+static bool refill(struct mo_chan *c, struct mo_queue *woken)
+{
+    bool moved = false;
+    struct mo_node *node;
+
+    while ((node = c->senders.first) != NULL && push(c, node->message) != 0) {
+        moved = true;
+        if (!served(&c->senders, node, woken))
+            break;
+    }
+    return moved;
+}
+
+/* Stored messages to waiting receivers. */
+static bool feed(struct mo_chan *c, struct mo_queue *woken)
+{
+    bool moved = false;
+    struct mo_node *node;
+    struct mo_node *next;
+
+    for (node = c->receivers.first; node != NULL; node = next) {
+        next = node->next;
+        if (pop(c, node->message) != 0)
+            moved = true;
+        else if (!c->views)
+            break;
+        if (!served(&c->receivers, node, woken) && !c->views)
+            break;
+    }
+    return moved;
+}
+
+/* The store has changed: serves those who wait for it. */
+static void settle(struct mo_chan *c, struct mo_queue *woken)
+{
+    bool moved;
+
+    if (c->rendezvous)
+        return;
+    do {
+        moved = refill(c, woken);
+        if (c->receivers.first != NULL)
+            moved |= feed(c, woken);
+    } while (moved && c->senders.first != NULL);
+}
+
+/* Gets rid of as many messages as is possible without waiting. */
+static void offer(struct mo_chan *c, struct lent *from, struct mo_queue *woken)
+{
+    struct mo_node *node;
+    bool again = true;
+
+    while (c->handoff && from->left != 0
+           && (node = c->receivers.first) != NULL) {
+        hand_over(c, node->message, from);
+        served(&c->receivers, node, woken);
+    }
+    while (again && from->left != 0 && !c->rendezvous
+           && c->senders.first == NULL) {
+        again = push(c, from) != 0 && c->receivers.first != NULL;
+        if (again)
+            settle(c, woken);
+    }
+}
+
+/* Gets as many messages as is possible without waiting. */
+static void collect(struct mo_chan *c, struct lent *to, struct mo_queue *woken)
+{
+    struct mo_node *node;
+
+    while (c->rendezvous && to->left != 0
+           && (node = c->senders.first) != NULL) {
+        hand_over(c, to, node->message);
+        served(&c->senders, node, woken);
+    }
+    while (!c->rendezvous && to->left != 0 && pop(c, to) != 0)
+        if (c->senders.first != NULL)
+            settle(c, woken);
+}
+
+static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
+{
+    mo_word_unlock(&c->lock);
+    mo_chan_wake(woken, 0);
+}
+
+/* Waits until enough has been moved. The lock is held, and dropped here. */
+static int wait_in(struct mo_queue *queue, struct lent *lent,
+                   enum mo_wait_kind kind, int64_t deadline_ns)
+{
+    struct mo_chan *c = lent->chan->to;
+    struct mo_native native;
+    struct mo_node *node = mo_node_self(&native);
+    struct mo_queue woken = { NULL, NULL };
+    struct mo_wait how = { .waiter = node->waiter, .kind = kind, .object = c,
+                           .deadline_ns = deadline_ns, .lock = &c->lock };
+    int rc;
+
+    node->message = lent;
+    mo_queue_add(queue, node);
+    rc = mo_wait(&how);
+    if (rc == 0 || rc == -EPIPE)
+        return rc;
+    mo_word_lock(&c->lock);
+    if (mo_queue_holds(queue, node)) {
+        mo_queue_remove(queue, node);
+        settle(c, &woken);          /* the next may want less room */
+    } else if (lent->least == 0) {
+        rc = 0;
+    }
+    unlock_wake(c, &woken);
+    return rc;
+}
+
+/* Sends what is left. The lock is held, and dropped here. */
+static int send_rest(struct lent *from, int64_t deadline_ns)
+{
+    struct mo_chan *c = from->chan->to;
+
+    for (;;) {
+        struct mo_queue woken = { NULL, NULL };
+        int rc = 0;
+
+        if (c->closed)
+            rc = -EPIPE;
+        else
+            offer(c, from, &woken);
+        if (rc == 0 && from->left != 0 && deadline_ns <= MOIRAI_NOW)
+            rc = -EAGAIN;
+        if (rc == 0 && from->left != 0 && woken.first == NULL)
+            return wait_in(&c->senders, from, MO_WAIT_SEND, deadline_ns);
+        unlock_wake(c, &woken);
+        if (rc != 0 || from->left == 0)
+            return rc;
+        mo_word_lock(&c->lock);     /* they might be waiting for us */
+    }
+}
+
+/* Receives until the least has come, and what else is there. The lock is held,
+ * and dropped here. */
+static int recv_rest(struct lent *to, int64_t deadline_ns)
+{
+    struct mo_chan *c = to->chan->to;
+
+    for (;;) {
+        struct mo_queue woken = { NULL, NULL };
+        int rc = 0;
+        bool wait;
+
+        collect(c, to, &woken);
+        if (to->least != 0 && c->closed)
+            rc = -EPIPE;
+        else if (to->least != 0 && deadline_ns <= MOIRAI_NOW)
+            rc = -EAGAIN;
+        wait = rc == 0 && to->least != 0;
+        if (!wait || woken.first != NULL)
+            unlock_wake(c, &woken);
+        else
+            rc = wait_in(&c->receivers, to, MO_WAIT_RECV, deadline_ns);
+        if (rc != 0 || !wait || to->left == 0)
+            return rc;
+        mo_word_lock(&c->lock);
+    }
+}
+
+/* May the caller do this at all? 0 or why not. */
+static inline int refused(const struct moirai_chan *chan, uint32_t mode,
+                          int64_t deadline_ns)
+{
+    struct mo_worker *w;
+
+    if (chan == NULL || (chan->mode & mode) == 0)
+        return -EBADF;
+    if (!mo_runtime_usable(chan->to->runtime))
+        return mo_runtime_refusal(chan->to->runtime);
+    w = mo_self();
+    if (w != NULL && w->task != NULL && deadline_ns > MOIRAI_NOW
+        && mo_task_cancelled(w->task))
+        return -ECANCELED;
+    return 0;
+}
+
+static inline void count_sent(struct moirai_runtime *rt, size_t n)
+{
+    struct mo_worker *w = mo_self_in(rt);
+
+    if (w != NULL)
+        mo_count(&w->count.sent, n);
+    else
+        mo_add(&rt->outside.sent, n);
+}
+
+static inline void count_received(struct moirai_runtime *rt, size_t n)
+{
+    struct mo_worker *w = mo_self_in(rt);
+
+    if (w != NULL)
+        mo_count(&w->count.received, n);
+    else
+        mo_add(&rt->outside.received, n);
+}
+
+int moirai_chan_send(struct moirai_chan *chan, const void *message,
+                     int64_t deadline_ns)
+{
+    int rc = refused(chan, MOIRAI_SEND, deadline_ns);
+    struct mo_chan *c;
+    struct lent from;
+
+    if (rc != 0)
+        return rc;
+    c = chan->to;
+    mo_word_lock(&c->lock);
+    if (!c->closed && c->receivers.first == NULL && c->senders.first == NULL
+        && c->push(c->state, chan->view, message, 1) != 0) {
+        c->sent++;
+        mo_word_unlock(&c->lock);
+    } else {
+        from = (struct lent){ .at = (char *)message, .left = 1, .least = 1,
+                              .chan = chan };
+        rc = send_rest(&from, deadline_ns);
+        if (rc != 0)
+            return rc;
+    }
+    count_sent(c->runtime, 1);
+    return 0;
+}
+
+int moirai_chan_recv(struct moirai_chan *chan, void *message,
+                     int64_t deadline_ns)
+{
+    int rc = refused(chan, MOIRAI_RECV, deadline_ns);
+    struct mo_chan *c;
+    struct lent to;
+
+    if (rc != 0)
+        return rc;
+    c = chan->to;
+    mo_word_lock(&c->lock);
+    if (c->senders.first == NULL
+        && c->pop(c->state, chan->view, message, 1) != 0) {
+        c->received++;
+        mo_word_unlock(&c->lock);
+    } else {
+        to = (struct lent){ .at = message, .left = 1, .least = 1,
+                            .chan = chan };
+        rc = recv_rest(&to, deadline_ns);
+        if (rc != 0)
+            return rc;
+    }
+    count_received(c->runtime, 1);
+    return 0;
+}
+
+int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
+                               size_t n, int64_t deadline_ns)
+{
+    struct lent from = { .at = (char *)messages, .left = n, .least = n,
+                         .chan = chan };
+    int rc = refused(chan, MOIRAI_SEND, deadline_ns);
+
+    if (rc != 0 || n == 0)
+        return rc;
+    mo_word_lock(&chan->to->lock);
+    rc = send_rest(&from, deadline_ns);
+    n -= from.left;
+    if (n == 0)
+        return rc;
+    count_sent(chan->to->runtime, n);
+    return (int64_t)n;
+}
+
+int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
+                               size_t min, size_t max, int64_t deadline_ns)
+{
+    struct lent to = { .at = messages, .left = max,
+                       .least = min != 0 ? min : 1, .chan = chan };
+    int64_t until = min != 0 ? deadline_ns : MOIRAI_NOW;
+    int rc = refused(chan, MOIRAI_RECV, until);
+
+    if (rc == 0 && min > max)
+        rc = -EINVAL;
+    if (rc != 0 || max == 0)
+        return rc;
+    mo_word_lock(&chan->to->lock);
+    rc = recv_rest(&to, until);
+    max -= to.left;
+    if (max == 0)
+        return min == 0 && rc == -EAGAIN ? 0 : rc;
+    count_received(chan->to->runtime, max);
+    return (int64_t)max;
+}
