@@ -265,6 +265,7 @@ int mo_tree_set(struct mo_tree *tree, const char *const *steps, size_t n,
 
         if (map->shape == MO_TREE_SCALAR && map->empty)
             map->shape = MO_TREE_MAP;       /* "scheduler:" and no more */
+        map->empty = false;
         if (map->shape != MO_TREE_MAP) {
             char path[MO_TREE_PATH];
 
