@@ -8,8 +8,8 @@ flags="-Iinclude -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only"
 status=0
 
 if [ -z "${CXX:-}" ]; then
-    echo "no C++ compiler: apt-get install g++"
-    exit 77
+    echo "1..0 # SKIP no C++ compiler: apt-get install g++"
+    exit 0
 fi
 
 for path in include/moirai/*.h; do
@@ -24,4 +24,9 @@ for path in include/moirai/*.h; do
     grep -q "$path" include/include.am ||
         { echo "$path:1: is not in include/include.am"; status=1; }
 done
-exit $status
+echo "1..1"
+if [ $status -eq 0 ]; then
+    echo "ok 1 - every public header stands alone"
+else
+    echo "not ok 1 - every public header stands alone"
+fi

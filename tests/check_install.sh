@@ -11,10 +11,12 @@ dest=$(mktemp -d) || exit 1
 trap 'rm -rf "$dest"' EXIT
 
 fail() {
-    echo "check_install.sh: $*"
+    echo "# $*"
+    echo "not ok 1 - what is installed is enough"
     exit 1
 }
 
+echo "1..1"
 "${MAKE:-make}" install DESTDIR="$dest" >"$dest/log" 2>&1 ||
     { cat "$dest/log"; fail "make install failed"; }
 pc=$(find "$dest" -name moirai.pc)
@@ -72,3 +74,4 @@ said=$(LD_LIBRARY_PATH=$(dirname "${pc%/*}") MOIRAI_PLUGIN_PATH=$dest \
     "$dest/program") || fail "the program failed"
 version=$(pkg-config --modversion moirai)
 [ "$said" = "$version 42" ] || fail "the program said '$said', not '$version 42'"
+echo "ok 1 - what is installed is enough"

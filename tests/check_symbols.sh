@@ -48,4 +48,9 @@ done
 readelf -d "$library" | grep -q 'SONAME.*\[libmoirai\.so\.0\]' ||
     say "$library: SONAME is not libmoirai.so.0"
 
-[ ! -s "$bad" ]
+echo "1..1"
+if [ ! -s "$bad" ]; then
+    echo "ok 1 - modules and library show what they should"
+else
+    echo "not ok 1 - modules and library show what they should"
+fi
