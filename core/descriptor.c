@@ -61,13 +61,13 @@ static int check_name(const struct moirai_plugin *p,
         return refuse(why, "its kind %u is unknown to this moirai",
                       (unsigned)p->kind);
     if (said != kind)
-        return refuse(why, "by its name a %s, but it says it is a %s",
+        return refuse(why, "its file's name says %s, its constant says %s",
                       kind->noun, said->noun);
-    if (p->name == NULL || strcmp(p->name, name) != 0)
-        return refuse(why, "by its file's name \"%.80s\", but it says it is "
-                      "%s", name,
-                      p->name != NULL ? mo_text_quote(quoted, p->name)
-                                      : "nameless");
+    if (p->name == NULL)
+        return refuse(why, "its constant has no name");
+    if (strcmp(p->name, name) != 0)
+        return refuse(why, "its file's name says \"%.80s\", its constant "
+                      "says %s", name, mo_text_quote(quoted, p->name));
     return 0;
 }
 

@@ -366,8 +366,8 @@ static int find_file(struct mo_plugins *set, uint32_t kind, const char *text,
         return -ENOMEM;
     row = mo_kind_of_file(strrchr(path, '/') + 1, &name, &n);
     if (row != wanted) {
-        snprintf(why, MO_PLUGIN_WHY, "%.400s is not the file of a %s; its name "
-                 "would be %s_NAME.so", path, wanted->noun, wanted->prefix);
+        snprintf(why, MO_PLUGIN_WHY, "%.400s: the file of a plugin for this "
+                 "place is called %s_NAME.so", path, wanted->prefix);
         return -EINVAL;
     }
     while (p != NULL && (p->path == NULL || strcmp(p->path, path) != 0))

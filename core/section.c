@@ -132,6 +132,18 @@ static const void *find_by_name(const void *array, size_t n, size_t size,
     return n > 0 ? bsearch(&name, array, n, size, by_name) : NULL;
 }
 
+/* A section in which "plugin" is the only key of the core's own. */
+static int read_plain(struct job *job, uint32_t kind,
+                      const struct moirai_option *own,
+                      const struct mo_tree_node *node, const char *path,
+                      struct mo_chosen *chosen)
+{
+    struct plugin_keys keys = { NULL };
+    struct mo_chosen_from what = { kind, own, &keys };
+
+    return mo_chosen_read(job->run, job->plugins, &what, node, path, chosen);
+}
+
 static int read_transports(struct job *job, const struct mo_tree_node *node)
 {
     struct mo_sections *out = job->out;
@@ -148,15 +160,14 @@ static int read_transports(struct job *job, const struct mo_tree_node *node)
         return -ENOMEM;
     for (node = map->first; rc == 0 && node != NULL; node = node->next) {
         struct mo_section_transport *t = &out->transports[out->n_transports];
-        struct plugin_keys keys = { NULL };
-        struct mo_chosen_from what = { MOIRAI_TRAN, transport_keys, &keys };
         char path[MO_TREE_PATH];
 
         mo_tree_path(path, node);
         check_name(job, node, path);
         t->name = node->key;
         out->n_transports++;
-        rc = mo_chosen_read(job->run, job->plugins, &what, node, path, &t->chosen);
+        rc = read_plain(job, MOIRAI_TRAN, transport_keys, node, path,
+                        &t->chosen);
     }
     qsort(out->transports, out->n_transports, sizeof out->transports[0],
           by_name);
@@ -257,7 +268,8 @@ static int read_channels(struct job *job, const struct mo_tree_node *node)
         mo_tree_path(path, node);
         check_name(job, node, path);
         c->name = node->key;
-        rc = mo_chosen_read(job->run, job->plugins, &what, node, path, &c->chosen);
+        rc = mo_chosen_read(job->run, job->plugins, &what, node, path,
+                            &c->chosen);
         c->home = keys.home;
         c->delivery = keys.delivery;
         if (node->shape == MO_TREE_MAP)
@@ -280,26 +292,19 @@ static int read_runtime(struct job *job, const struct mo_tree_node *node)
 
 static int read_scheduler(struct job *job, const struct mo_tree_node *node)
 {
-    struct plugin_keys keys = { NULL };
-    struct mo_chosen_from what = { MOIRAI_SCHED, scheduler_keys, &keys };
-
-    return mo_chosen_read(job->run, job->plugins, &what, node, "scheduler", &job->out->sched);
+    return read_plain(job, MOIRAI_SCHED, scheduler_keys, node, "scheduler",
+                      &job->out->sched);
 }
 
 static int read_stacks(struct job *job, const struct mo_tree_node *node)
 {
-    struct plugin_keys keys = { NULL };
-    struct mo_chosen_from what = { MOIRAI_STACK, stacks_keys, &keys };
-
-    return mo_chosen_read(job->run, job->plugins, &what, node, "stacks", &job->out->stack);
+    return read_plain(job, MOIRAI_STACK, stacks_keys, node, "stacks",
+                      &job->out->stack);
 }
 
 static int read_io(struct job *job, const struct mo_tree_node *node)
 {
-    struct plugin_keys keys = { NULL };
-    struct mo_chosen_from what = { MOIRAI_IO, io_keys, &keys };
-
-    return mo_chosen_read(job->run, job->plugins, &what, node, "io", &job->out->io);
+    return read_plain(job, MOIRAI_IO, io_keys, node, "io", &job->out->io);
 }
 
 static int read_version(struct job *job, const struct mo_tree_node *node)

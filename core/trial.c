@@ -53,9 +53,9 @@ int mo_trial_run(void (*fn)(void *arg), void *arg, char *why, size_t n)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
         snprintf(why, n, "loading it does not come to an end");
     else if (WIFSIGNALED(status))
-        snprintf(why, n, "corrupted: loading it ends the process (%s)",
-                 strsignal(WTERMSIG(status)));
+        snprintf(why, n, "corrupted or faulty: loading it ends the process "
+                 "(%s)", strsignal(WTERMSIG(status)));
     else
-        snprintf(why, n, "corrupted: loading it ends the process");
+        snprintf(why, n, "corrupted or faulty: loading it ends the process");
     return -ENOEXEC;
 }

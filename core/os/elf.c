@@ -54,7 +54,7 @@ static int check_head(struct object *o, char *why, size_t n)
 
     if (!read_at(o, magic, sizeof magic, 0) ||
         memcmp(magic, ELFMAG, SELFMAG) != 0)
-        return say(why, n, -ENOEXEC, "no shared object (ELF) at all");
+        return say(why, n, -ENOEXEC, "not a shared object (ELF) at all");
     if (!read_at(o, &o->head, sizeof o->head, 0))
         return say(why, n, -ENOEXEC, "truncated inside the ELF header");
     if (head->e_ident[EI_CLASS] != __ehdr_start.e_ident[EI_CLASS] ||
@@ -176,7 +176,7 @@ int mo_elf_check(const char *path, char *why, size_t n)
         goto out_close;
     }
     if (!S_ISREG(st.st_mode)) {
-        rc = say(why, n, -ENOEXEC, "no regular file");
+        rc = say(why, n, -ENOEXEC, "not a regular file");
         goto out_close;
     }
     o.size = (uint64_t)st.st_size;
