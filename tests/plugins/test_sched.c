@@ -16,7 +16,7 @@ SCHED_CONFORMANCE(sched_steal_batch_1, sched_steal, "batch=1", NULL)
 SCHED_CONFORMANCE(sched_steal_fair, sched_steal, "fairness=1", NULL)
 SCHED_CONFORMANCE(sched_sim, sched_sim, NULL)
 
-struct one {                        /* a scheduler with its workers, no threads */
+struct one {                        /* a scheduler, without threads */
     const struct moirai_sched_ops *ops;
     struct moirai_sched_env env;
     void *config;
