@@ -304,6 +304,11 @@ static struct moirai_task *look_harder(struct mo_worker *w)
     }
 }
 
+static bool look_is_due(struct mo_worker *w)
+{
+    return w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL;
+}
+
 /* A worker that always has work of its own still looks at one other, round and
  * round: runs its timers, and takes from its queue if it has not taken a turn
  * since the last look, since then it is stuck in a long task. */
@@ -324,19 +329,27 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     return steal_from(w, other);
 }
 
+/* Whoever ran last may have given the next task; it goes first unless it is
+ * time to look around, lest two tasks that give each other their turn keep all
+ * others waiting. */
 static struct moirai_task *next(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
-    struct moirai_task *task = w->given;
+    struct moirai_task *given = w->given;
+    struct moirai_task *task = NULL;
 
     w->given = NULL;
-    if (task != NULL)
-        return task;
+    if (given != NULL && !look_is_due(w))
+        return given;
     mo_count(&w->turns, 1);
     if (w->turns_left-- == 0)
         task = keep_house(w);
     if (task == NULL)
         task = take_inbox(w);
+    if (given != NULL && task != NULL)
+        mo_worker_ready(rt, given);
+    else if (given != NULL)
+        task = given;
     if (task == NULL)
         task = rt->sched->pop(rt->sched_state, w->sched);
     if (task == NULL)
@@ -395,30 +408,31 @@ void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task)
         mo_idle_notify(rt);
 }
 
-/* What could be switched to at once; NULL: the loop should have a look. */
-static struct moirai_task *next_at_once(struct mo_worker *w)
+/* May the next task be switched to at once, or should the loop have a look? */
+static bool take_turn(struct mo_worker *w)
 {
-    struct moirai_runtime *rt = w->runtime;
-
-    if (w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL)
-        return NULL;
+    if (look_is_due(w))
+        return false;
     w->turns_left--;
     mo_count(&w->turns, 1);
-    return rt->sched->pop(rt->sched_state, w->sched);
+    return true;
 }
 
 void mo_worker_leave(struct mo_worker *w, struct moirai_task *task,
                      void (*after)(void *), void *arg)
 {
+    struct moirai_runtime *rt = w->runtime;
+    bool at_once = take_turn(w);
+
     if (w->fiber == w->loop) {
         w->loop = w->spare;
         w->spare = NULL;
     }
     w->after = after;
     w->after_arg = arg;
-    if (task == NULL)
-        task = next_at_once(w);
-    if (task != NULL && task->fiber != NULL) {
+    if (task == NULL && at_once)
+        task = rt->sched->pop(rt->sched_state, w->sched);
+    if (task != NULL && at_once && task->fiber != NULL) {
         resume(w, task);
         return;
     }
