@@ -75,6 +75,9 @@ static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at,
     return w;
 }
 
+/* Who finds nobody to wake has counted as a searcher for a moment, and others
+ * may have relied on that. It stops counting before the lock is dropped: so
+ * whoever goes on the list later has its last look still ahead. */
 static void wake_one(struct moirai_runtime *rt)
 {
     struct mo_idle *idle = &rt->idle;
@@ -88,12 +91,12 @@ static void wake_one(struct moirai_runtime *rt)
     if (idle->first != NULL) {
         w = take_off(idle, choose_sleeper(idle), &heir);
         w->searching = true;        /* counted for it by the swap above */
+    } else {
+        mo_sub(&idle->searchers, 1);
     }
     mo_lock_drop(&idle->lock);
-    if (w == NULL) {
-        mo_sub(&idle->searchers, 1);
+    if (w == NULL)
         return;
-    }
     mo_unpark(&w->parker);
     if (heir != NULL)
         mo_unpark(&heir->parker);
