@@ -36,7 +36,8 @@ int moirai_sleep_until(int64_t deadline_ns)
         return moirai_cancelled() ? -ECANCELED : 0;
     how.waiter = mo_node_self(&native)->waiter;
     rc = mo_wait(&how);
-    return rc == -ETIMEDOUT ? 0 : rc;
+    /* Unless it was the task's own deadline that came. */
+    return rc == -ETIMEDOUT && how.waiter->deadline_ns == deadline_ns ? 0 : rc;
 }
 
 static void ready_again(void *arg)

@@ -40,7 +40,8 @@ int64_t moirai_now(void);
 /* The deadline `ns` from now; MOIRAI_NEVER when that is beyond the clock. */
 int64_t moirai_after(int64_t ns);
 
-/* Waits until the deadline. 0, or -ECANCELED. Can wait. */
+/* Waits until the deadline. 0, -ECANCELED, or -ETIMEDOUT when the deadline in
+ * the task's attributes came first. Can wait. */
 int moirai_sleep_until(int64_t deadline_ns);
 
 #ifdef __cplusplus
