@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime.h"
@@ -36,7 +37,10 @@ void mo_scope_init(struct moirai_scope *scope, struct moirai_runtime *rt,
     if (parent == NULL)
         return;
     mo_word_lock(&parent->lock);
-    mo_store_relaxed(&scope->cancelled, mo_load(&parent->cancelled));
+    if (mo_load(&parent->cancelled) != 0) {
+        mo_store_relaxed(&scope->cancelled, 1);
+        scope->error = -ECANCELED;
+    }
     scope->sibling_next = parent->children;
     if (parent->children != NULL)
         parent->children->sibling_prev = scope;
@@ -127,7 +131,7 @@ void mo_scope_fail(struct moirai_scope *scope, int code, const char *text)
     if (first) {
         mo_store_relaxed(&scope->error, code);
         if (text != NULL)
-            strncpy(scope->text, text, sizeof scope->text - 1);
+            snprintf(scope->text, sizeof scope->text, "%s", text);
     }
     mo_word_unlock(&scope->lock);
     if (first && (scope->flags & MO_SCOPE_ROOT) == 0)
