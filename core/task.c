@@ -138,6 +138,7 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
     fiber->cleanup = NULL;
     fiber->pins = 0;
     fiber->failing = 0;
+    fiber->pinned = NULL;           /* also where it never waited */
     if (task->fiber == NULL)
         return;
     mo_scope_unlink(task->scope, fiber);
@@ -148,7 +149,6 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
     }
     if (task->kind == MO_TASK_PLAIN)
         judge_site(task->site, fiber);
-    fiber->pinned = NULL;
     mo_store(&fiber->task, NULL);
 }
 
