@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * with.c - starting and stopping the runtimes that tests run on.
+ */
+#include "with.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "check.h"
+
+struct moirai_runtime *with_settings(const char *const *set)
+{
+    struct moirai_config config = { .size = sizeof config, .set = set };
+    struct moirai_runtime *runtime = NULL;
+    struct moirai_error err = { .code = 0 };
+    int rc = moirai_start(&runtime, &config, &err);
+
+    CHECK_FMT(rc == 0, "moirai_start: %d: %s", rc, err.text);
+    return runtime;
+}
+
+struct moirai_runtime *with_workers(unsigned workers)
+{
+    char text[40];
+    const char *set[] = { text, NULL };
+
+    if (workers == 0)
+        set[0] = NULL;
+    snprintf(text, sizeof text, "runtime.workers=%u", workers);
+    return with_settings(set);
+}
+
+struct moirai_runtime *with_seed(unsigned long seed)
+{
+    char text[40];
+    const char *const set[] = { "scheduler.plugin=sim", "runtime.workers=2",
+                                text, NULL };
+
+    snprintf(text, sizeof text, "scheduler.seed=%lu", seed);
+    return with_settings(set);
+}
+
+void with_end(struct moirai_runtime *runtime)
+{
+    CHECK_EQ(moirai_stop(runtime, MOIRAI_NEVER, NULL), 0);
+}
+
+void with_one(unsigned workers, moirai_fn *body, void *arg)
+{
+    struct moirai_runtime *runtime = with_workers(workers);
+
+    CHECK_EQ(moirai_run(runtime, body, arg), 0);
+    with_end(runtime);
+}
+
+void with_each(moirai_fn *body, void *arg)
+{
+    static const char *const fifo[] = { "scheduler.plugin=fifo",
+                                        "runtime.workers=2", NULL };
+    struct moirai_runtime *runtime;
+
+    for (unsigned workers = 1; workers <= 8; workers *= 2)
+        with_one(workers, body, arg);
+    runtime = with_settings(fifo);
+    CHECK_EQ(moirai_run(runtime, body, arg), 0);
+    with_end(runtime);
+}
+
+void with_seeds(unsigned long seeds, moirai_fn *body, void *arg)
+{
+    unsigned long n = with_times((unsigned)seeds);
+
+    for (unsigned long seed = 1; seed <= n; seed++) {
+        struct moirai_runtime *runtime = with_seed(seed);
+        int rc = moirai_run(runtime, body, arg);
+
+        CHECK_FMT(rc == 0, "scheduler.seed=%lu: the body returned %d", seed,
+                  rc);
+        with_end(runtime);
+    }
+}
+
+unsigned with_times(unsigned times)
+{
+#if defined(MO_SANITIZE_THREAD)
+    return times < 20 ? times : times / 20;
+#elif defined(MO_SANITIZE_ADDRESS)
+    return times < 5 ? times : times / 5;
+#else
+    return times;
+#endif
+}
+
+unsigned with_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned n = 0;
+
+    CHECK(tasks != NULL);
+    for (struct dirent *at = readdir(tasks); at != NULL; at = readdir(tasks))
+        n += at->d_name[0] != '.';
+    closedir(tasks);
+    return n;
+}
+
+void with_wait(const int *flag)
+{
+    while (with_get(flag) == 0)
+        if (moirai_yield() != 0)
+            sched_yield();          /* cancelled tasks still get here */
+}
