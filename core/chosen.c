@@ -110,8 +110,8 @@ int mo_chosen_read(struct mo_option_run *run, struct mo_plugins *plugins,
     };
     int rc = find_named(run, plugins, what, name, path, &found);
 
-    if (rc != 0)
-        return rc;
+    if (rc != 0 || (section == NULL && node != NULL && !node->empty))
+        return rc;                  /* no section at all, as reported */
     if (found != NULL) {
         sets[1].options = found->plugin->options;
         sets[1].since = options_since(name, what->keys[0].preset);

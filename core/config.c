@@ -29,7 +29,9 @@ struct reader {
     const char *source;
     const char *text;               /* of this piece */
     size_t size;
+    size_t sound_size;              /* bytes of those that are read */
     uint32_t line;                  /* lines before this piece */
+    uint32_t sound_lines;           /* of this piece that are characters */
     yaml_parser_t yaml;
     struct mo_tree_node *open[MO_TREE_DEPTH + 1];
     size_t depth;                   /* how many are open */
@@ -42,6 +44,7 @@ struct reader {
     bool flow_root;
     unsigned documents;             /* begun; the second is not read */
     struct mo_place error;          /* the last syntax error's */
+    struct mo_place bad_byte;       /* the last that is no text */
 };
 
 static struct mo_place place_at(const struct reader *r, yaml_mark_t mark)
@@ -277,7 +280,6 @@ static int on_event(struct reader *r, const yaml_event_t *event)
     }
 }
 
-/* libyaml gives only an offset for bytes that are no characters. */
 static yaml_mark_t mark_of_offset(const struct reader *r, size_t offset)
 {
     yaml_mark_t mark = { .index = offset };
@@ -314,6 +316,8 @@ static uint32_t on_syntax_error(struct reader *r)
 
     if (y->error == YAML_READER_ERROR)
         mark = mark_of_offset(r, y->problem_offset);
+    else if (mark.line >= r->sound_lines)
+        return r->line + (uint32_t)mark.line + 1;   /* cut off by ourselves */
     else if (byte_at(r, mark) == '\t')
         hint = "; a tab cannot indent, use blanks";
     else if (byte_at(r, mark) == '\0' && y->context != NULL)
@@ -373,6 +377,45 @@ static int take_events(struct reader *r, uint32_t *line)
     return rc;
 }
 
+/* Length of the character at `text` if YAML allows it, else 0. */
+static size_t character(const char *text, size_t n)
+{
+    unsigned char c = (unsigned char)*text;
+
+    if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
+        return 0;
+    return c == 0x7f ? 0 : mo_text_utf8(text, n);
+}
+
+/* Ends the piece before the first line with bytes that are no characters,
+ * which is reported: libyaml, which reads ahead, would say nothing else about
+ * the whole of it. UTF-16 is left to libyaml. */
+static void cut_piece(struct reader *r)
+{
+    struct mo_place place;
+    size_t line = 0;
+    size_t i = 0;
+
+    r->sound_lines = UINT32_MAX;
+    r->sound_size = r->size;
+    while (i < r->size && character(r->text + i, r->size - i) != 0) {
+        if (r->text[i] == '\n')
+            line = i + 1;
+        i += character(r->text + i, r->size - i);
+    }
+    if (i == r->size || (i == 0 && ((unsigned char)r->text[0] & 0xfe) == 0xfe))
+        return;
+    place = place_at(r, mark_of_offset(r, i));
+    if (place.line != r->bad_byte.line)
+        mo_report_add(r->tree->report, &place, NULL,
+                      "the byte 0x%02x is no text; write UTF-8",
+                      (unsigned)(unsigned char)r->text[i]);
+    r->bad_byte = place;
+    r->tree->partial = true;
+    r->sound_lines = place.line - r->line - 1;
+    r->sound_size = line;
+}
+
 /* Reads one piece. 0: to its end; -EILSEQ: up to an error, reported, in line
  * *error_line; or -ENOMEM. */
 static int read_piece(struct reader *r, uint32_t *error_line)
@@ -381,14 +424,19 @@ static int read_piece(struct reader *r, uint32_t *error_line)
 
     if (!yaml_parser_initialize(&r->yaml))
         return -ENOMEM;
+    cut_piece(r);
     yaml_parser_set_input_string(&r->yaml, (const unsigned char *)r->text,
-                                 r->size);
+                                 r->sound_size);
     rc = take_events(r, error_line);
     if (rc == -E2BIG)
         rc = -EILSEQ;
     if (rc == -EILSEQ)
         distrust(r, *error_line);
     yaml_parser_delete(&r->yaml);
+    if (rc == 0 && r->sound_size < r->size) {
+        *error_line = r->line + r->sound_lines + 1;
+        rc = -EILSEQ;
+    }
     return rc;
 }
 
@@ -416,6 +464,20 @@ static bool next_piece(struct reader *r, uint32_t after)
         line++;
     }
     return false;
+}
+
+/* The line after which there may be a key that was not read: behind the last
+ * one that was, and always further on than this piece began. */
+static uint32_t resume_after(const struct reader *r, uint32_t error_line)
+{
+    uint32_t cut_line = r->line + r->sound_lines + 1;
+    uint32_t after = r->top_line > r->line + 1 ? r->top_line : r->line + 1;
+
+    if (r->sound_size < r->size && error_line >= cut_line)
+        return after > cut_line ? after : cut_line;
+    if (r->top_line == 0 && after < error_line)
+        return error_line;
+    return after;
 }
 
 /* Ready for the next piece; the root stays. */
@@ -446,13 +508,8 @@ int mo_config_parse(struct mo_tree *tree, const char *source,
         return 0;
     }
     while ((rc = read_piece(&r, &error_line)) == -EILSEQ) {
-        uint32_t after = r.top_line > r.line + 1 ? r.top_line : r.line + 1;
-
-        if (r.flow_root || tree->report->count == MO_REPORT_MAX)
-            break;
-        if (r.top_line == 0 && after < error_line)
-            after = error_line;
-        if (!next_piece(&r, after))
+        if (r.flow_root || tree->report->count == MO_REPORT_MAX ||
+            !next_piece(&r, resume_after(&r, error_line)))
             break;
         forget(&r);
     }

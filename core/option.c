@@ -80,10 +80,13 @@ static void report_unknown(struct mo_option_run *run,
                            const struct mo_tree_node *node, const char *path,
                            const struct mo_option_set *sets, size_t n)
 {
+    const struct mo_place *place = &node->key_place;
     struct mo_text_guess guess;
     char full[MO_TREE_PATH];
     char known[MO_VALUE_WHY];
 
+    if (node->place.from > place->from)
+        place = &node->place;       /* who repeated the key */
     mo_text_guess_init(&guess, node->key);
     for (size_t i = 0; i < n; i++) {
         const struct moirai_option *o = sets[i].options;
@@ -94,10 +97,10 @@ static void report_unknown(struct mo_option_run *run,
     join(full, path, node->key);
     list_keys(known, sizeof known, sets, n);
     if (guess.best != NULL)
-        mo_report_add(run->report, &node->key_place, full,
+        mo_report_add(run->report, place, full,
                       "unknown key, did you mean \"%s\"?", guess.best);
     else
-        mo_report_add(run->report, &node->key_place, full,
+        mo_report_add(run->report, place, full,
                       "unknown key; known here: %s", known);
 }
 
@@ -162,7 +165,7 @@ static int take_written(struct mo_option_run *run,
         if (o == NULL) {
             /* It may have been meant for the plugin that was overridden. */
             if (!sets[n - 1].open &&
-                node->key_place.from >= sets[n - 1].since)
+                node->place.from >= sets[n - 1].since)
                 report_unknown(run, node, path, sets, n);
             continue;
         }
@@ -230,9 +233,9 @@ const struct mo_tree_node *mo_option_section(struct mo_option_run *run,
 {
     char quoted[MO_TEXT_QUOTED];
 
-    if (node == NULL || node->bad || node->empty)
+    if (node == NULL || node->bad)
         return NULL;
-    if (node->shape == MO_TREE_MAP)
+    if (node->shape == MO_TREE_MAP || node->empty)
         return node;
     if (node->shape == MO_TREE_LIST)
         mo_report_add(run->report, &node->place, path,

@@ -49,8 +49,8 @@ void mo_option_unknown(struct mo_option_run *run,
                        const struct mo_tree_node *section, const char *path,
                        const struct moirai_option *options);
 
-/* Checks that `section`, called `path`, is a map. NULL, an empty value and
- * what is no map (reported) give NULL. */
+/* Gives `node`, called `path`, back if it is a map or left empty; NULL if
+ * there is none or it is something else, which is reported. */
 const struct mo_tree_node *mo_option_section(struct mo_option_run *run,
                                              const struct mo_tree_node *node,
                                              const char *path);

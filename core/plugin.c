@@ -154,14 +154,13 @@ static int search_one(struct mo_plugins *set, const char *directory)
     return d->code == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* `path` as seen from `base`, in the arena; always with a slash. */
+/* `path` as seen from `base`, in the arena. */
 static char *from_base(struct mo_arena *arena, const char *base,
                        const char *path, size_t n)
 {
-    if (path[0] == '/')
+    if (path[0] == '/' || base == NULL)
         return mo_arena_strndup(arena, path, n);
-    return mo_arena_printf(arena, "%s/%.*s", base != NULL ? base : ".",
-                           (int)n, path);
+    return mo_arena_printf(arena, "%s/%.*s", base, (int)n, path);
 }
 
 int mo_plugin_search(struct mo_plugins *set, const char *path,

@@ -229,14 +229,16 @@ static int read_nodes(struct job *job, const struct mo_tree_node *node)
     for (node = map->first; rc == 0 && node != NULL; node = node->next) {
         struct mo_section_node *entry = &out->nodes[out->n_nodes++];
         struct mo_option_set set = { .options = node_keys, .config = entry };
+        const struct mo_tree_node *section;
         char path[MO_TREE_PATH];
 
         mo_tree_path(path, node);
         check_name(job, node, path);
         entry->name = node->key;
-        rc = mo_option_fill(job->run,
-                            mo_option_section(job->run, node, path), path,
-                            &set, 1);
+        section = mo_option_section(job->run, node, path);
+        if (section == NULL)
+            continue;
+        rc = mo_option_fill(job->run, section, path, &set, 1);
         if (node->shape == MO_TREE_MAP)
             check_reference(job, node, "via", "transport", out->transports,
                             out->n_transports, sizeof out->transports[0]);
