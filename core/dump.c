@@ -3,8 +3,9 @@
  * dump.c - looking at tasks while they run.
  *
  * No lock is taken: records of fibers are never freed while the runtime lives,
- * and tasks come from a slab that keeps its memory. So what is read may be of
- * different instants, or of a task that has just ended; it is never invalid.
+ * and hold a copy of what is shown of their task; spawn sites are for ever. So
+ * what is read may be of different instants, or of a task that has just ended;
+ * it is never invalid.
  */
 #include "dump.h"
 
@@ -12,27 +13,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "handle.h"
 #include "worker.h"
 
-static const char *name_of(const struct moirai_task *task)
+static bool describe(const struct mo_fiber *fiber, struct moirai_waiting *out)
 {
-    const struct moirai_handle *handle = task->handle;
-
-    return handle != NULL ? handle->name : NULL;
-}
-
-static void describe(const struct mo_fiber *fiber,
-                     const struct moirai_task *task,
-                     struct moirai_waiting *out)
-{
+    const struct moirai_site *site = mo_load_relaxed(&fiber->shown_site);
     uint32_t kind = mo_load_relaxed(&fiber->waiter.kind);
 
-    out->id = task->id;
-    out->name = name_of(task);
-    out->file = task->site->file;
-    out->line = task->site->line;
+    if (mo_load(&fiber->task) == NULL || site == NULL)
+        return false;
+    out->id = mo_load_relaxed(&fiber->shown_id);
+    out->name = mo_load_relaxed(&fiber->shown_name);
+    out->file = site->file;
+    out->line = site->line;
     out->waits_on = kind == MO_WAIT_NONE ? "running" : mo_wait_name(kind);
+    return true;
 }
 
 void moirai_dump(struct moirai_runtime *rt, int fd)
@@ -48,12 +43,10 @@ void moirai_dump(struct moirai_runtime *rt, int fd)
                 mo_load_relaxed(&w->count.parked));
     }
     for (; fiber != NULL; fiber = fiber->all_next) {
-        const struct moirai_task *task = mo_load(&fiber->task);
         struct moirai_waiting line;
 
-        if (task == NULL)
+        if (!describe(fiber, &line))
             continue;
-        describe(fiber, task, &line);
         dprintf(fd, "task %u%s%s: %s, spawned at %s:%u, stack %zu KiB\n",
                 line.id, line.name != NULL ? " " : "",
                 line.name != NULL ? line.name : "", line.waits_on, line.file,
@@ -86,12 +79,8 @@ void mo_dump_report(struct moirai_runtime *rt,
         return;
     report->waiting = count_left(rt);
     for (; fiber != NULL && report->listed < MOIRAI_REPORT_TASKS;
-         fiber = fiber->all_next) {
-        const struct moirai_task *task = mo_load(&fiber->task);
-
-        if (task != NULL)
-            describe(fiber, task, &report->tasks[report->listed++]);
-    }
+         fiber = fiber->all_next)
+        report->listed += describe(fiber, &report->tasks[report->listed]);
 }
 
 void mo_dump_report_left(struct moirai_runtime *rt,

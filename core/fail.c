@@ -4,8 +4,10 @@
  *
  * Nothing is unwound: cleanup handlers are what the task registered, and the
  * stack is given back whole. Before that, everything that others may still
- * reach on it has to be over: forks that somebody stole are waited for, forks
- * that nobody took are dropped unrun, locks pass on.
+ * reach on it has to be over: forks that nobody took are dropped unrun, forks
+ * that somebody stole are waited for; then handlers run, newest first, and
+ * open scopes, which stand among them, are cancelled and waited for in their
+ * turn; then locks pass on.
  */
 #include <errno.h>
 
@@ -65,8 +67,8 @@ void moirai_fail(int code, const char *text)
             kept[i] = text[i];
     if (fiber->failing++ > FAIL_DEPTH)
         mo_panic("cleanup handlers of a failing task keep failing");
-    run_cleanups(fiber);
     mo_frame_drop();
+    run_cleanups(fiber);
     finish_failed(mo_here(), task, code, text != NULL ? kept : NULL);
     mo_worker_abandon(mo_here());
 }

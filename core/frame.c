@@ -67,7 +67,7 @@ static void dress(struct mo_worker *w, struct moirai_frame *frame)
     frame->task.site = parent->site;
     frame->task.scope = parent->scope;
     frame->task.fiber = NULL;
-    frame->task.handle = NULL;
+    frame->task.handle = parent->handle;
     frame->task.id = mo_task_next_id(w);
     frame->task.flags = MO_TASK_DEEP;
     frame->task.kind = MO_TASK_FRAME;

@@ -2,10 +2,12 @@
 /*
  * handle.c - joining and cancelling one task.
  *
- * `lock` is the object's lock of a join. `fiber_lock` guards only the pointer
- * to the task's stack, for cancellation, and is taken inside any other lock: a
- * task that joins another becomes the owner of a stack while it holds the
- * other's lock.
+ * `lock` is the object's lock of a join. `fiber_lock` guards only the list of
+ * stacks, for cancellation, and is taken inside any other lock: a task that
+ * joins another becomes the owner of a stack while it holds the other's lock.
+ *
+ * Forks that run apart from their parent share its handle as far as being
+ * cancelled and its deadline go. It outlives them, since the parent joins them.
  */
 #include "handle.h"
 
@@ -38,6 +40,29 @@ void mo_handle_finish(struct mo_worker *w, struct moirai_handle *handle,
     }
     mo_word_unlock(&handle->lock);
     release(w, handle);
+}
+
+void mo_handle_link(struct moirai_handle *handle, struct mo_fiber *fiber)
+{
+    mo_lock_take(&handle->fiber_lock);
+    fiber->handle_prev = NULL;
+    fiber->handle_next = handle->fibers;
+    if (handle->fibers != NULL)
+        handle->fibers->handle_prev = fiber;
+    handle->fibers = fiber;
+    mo_lock_drop(&handle->fiber_lock);
+}
+
+void mo_handle_unlink(struct moirai_handle *handle, struct mo_fiber *fiber)
+{
+    mo_lock_take(&handle->fiber_lock);
+    if (fiber->handle_prev != NULL)
+        fiber->handle_prev->handle_next = fiber->handle_next;
+    else
+        handle->fibers = fiber->handle_next;
+    if (fiber->handle_next != NULL)
+        fiber->handle_next->handle_prev = fiber->handle_prev;
+    mo_lock_drop(&handle->fiber_lock);
 }
 
 struct moirai_handle *mo_handle_make(struct moirai_runtime *rt,
@@ -103,12 +128,14 @@ int moirai_handle_join(struct moirai_handle *handle, int64_t deadline_ns,
 
 void moirai_handle_cancel(struct moirai_handle *handle)
 {
+    struct mo_fiber *fiber;
+
     if (!mo_runtime_usable(handle->runtime))
         return;
     mo_swap(&handle->cancelled, 1); /* pairs with the claim in a commit */
     mo_lock_take(&handle->fiber_lock);
-    if (handle->fiber != NULL)
-        mo_wait_cancel(&handle->fiber->waiter);
+    for (fiber = handle->fibers; fiber != NULL; fiber = fiber->handle_next)
+        mo_wait_cancel(&fiber->waiter);
     mo_lock_drop(&handle->fiber_lock);
 }
 

@@ -17,8 +17,8 @@ struct moirai_handle {
     bool done;
     int32_t result;
     MO_ATOMIC(uint32_t) cancelled;
-    struct mo_lock fiber_lock;      /* guards `fiber`; taken inside others */
-    struct mo_fiber *fiber;
+    struct mo_lock fiber_lock;      /* guards `fibers`; taken inside others */
+    struct mo_fiber *fibers;        /* stacks of the task and of its forks */
     const char *name;
     int64_t deadline_ns;            /* MOIRAI_NEVER: none */
     struct mo_worker *place;        /* where it has to start; or NULL */
@@ -30,6 +30,10 @@ struct moirai_handle *mo_handle_make(struct moirai_runtime *rt,
                                      struct mo_worker *w,
                                      const struct moirai_attr *attr,
                                      bool shared);
+
+/* The fiber is the task's, or one of its forks'; and is no more. */
+void mo_handle_link(struct moirai_handle *handle, struct mo_fiber *fiber);
+void mo_handle_unlink(struct moirai_handle *handle, struct mo_fiber *fiber);
 
 /* The task has ended with this result; takes the task's reference. */
 void mo_handle_finish(struct mo_worker *w, struct moirai_handle *handle,

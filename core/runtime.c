@@ -260,8 +260,10 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
         goto out_sched;
     mo_idle_init(rt);
     rc = start_threads(rt, err);
-    if (rc == 0)
+    if (rc == 0) {
+        rt->guard_size = rt->workers[0]->guard_size;
         return 0;
+    }
     close_workers(rt);
 out_sched:
     close_sched(rt);

@@ -211,6 +211,43 @@ static void deadline_came(struct moirai_timer *timer)
     cancel_tree(scope, -ETIMEDOUT);
 }
 
+/* The owner fails while the scope is open. */
+static void end_failing(void *arg)
+{
+    struct moirai_scope *scope = arg;
+
+    moirai_scope_cancel(scope);
+    moirai_scope_end(scope);
+}
+
+static void push_open(struct mo_fiber *fiber, struct moirai_scope *scope)
+{
+    scope->cleanup.fn = end_failing;
+    scope->cleanup.arg = scope;
+    scope->cleanup.outer = fiber->cleanup;
+    fiber->cleanup = &scope->cleanup;
+}
+
+/* Usually the newest; but handlers pushed since may still be there. */
+static void pop_open(struct mo_fiber *fiber, struct moirai_scope *scope)
+{
+    struct moirai_cleanup **at = &fiber->cleanup;
+
+    while (*at != NULL && *at != &scope->cleanup)
+        at = &(*at)->outer;
+    if (*at != NULL)
+        *at = scope->cleanup.outer;
+}
+
+bool mo_scope_open(const struct mo_fiber *fiber)
+{
+    const struct moirai_cleanup *cleanup = fiber->cleanup;
+
+    while (cleanup != NULL && cleanup->fn != end_failing)
+        cleanup = cleanup->outer;
+    return cleanup != NULL;
+}
+
 int moirai_scope_begin(struct moirai_scope *scope,
                        struct moirai_runtime *runtime, int64_t deadline_ns)
 {
@@ -229,6 +266,8 @@ int moirai_scope_begin(struct moirai_scope *scope,
     if (!mo_runtime_usable(runtime))
         return mo_runtime_refusal(runtime);
     mo_scope_init(scope, runtime, parent != NULL ? parent : &runtime->root);
+    if (w != NULL && w->task != NULL)
+        push_open(w->fiber, scope);
     if (deadline_ns != MOIRAI_NEVER) {
         struct mo_worker *place = mo_self_in(runtime);
 
@@ -262,6 +301,8 @@ int moirai_scope_end(struct moirai_scope *scope)
             mo_scope_wait(scope, true, MOIRAI_NEVER);
         }
     }
+    if (mo_self() != NULL)
+        pop_open(mo_here()->fiber, scope);
     mo_timer_disarm(&scope->timer);
     leave_parent(scope);
     error = scope->error;

@@ -32,6 +32,9 @@ void mo_scope_settle(struct mo_worker *w);
 void mo_scope_link(struct moirai_scope *scope, struct mo_fiber *fiber);
 void mo_scope_unlink(struct moirai_scope *scope, struct mo_fiber *fiber);
 
+/* Does the code on this stack have a scope open? */
+bool mo_scope_open(const struct mo_fiber *fiber);
+
 /* Waits until all tasks have ended, or until the deadline. -ETIMEDOUT: the
  * deadline came first. Otherwise 0, and the scope is empty. Masked unless the
  * result can be -ECANCELED, which leaves the scope as it is. */

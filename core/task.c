@@ -84,15 +84,15 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
 
     (void)w;
     task->fiber = fiber;
+    mo_store_relaxed(&fiber->shown_id, task->id);
+    mo_store_relaxed(&fiber->shown_site, task->site);
+    mo_store_relaxed(&fiber->shown_name, handle != NULL ? handle->name : NULL);
     mo_store(&fiber->task, task);
     mo_scope_link(task->scope, fiber);
     if (task->flags & MO_TASK_PLACED)
         fiber->pinned = handle->place;
-    if (handle == NULL)
-        return;
-    mo_lock_take(&handle->fiber_lock);
-    handle->fiber = fiber;
-    mo_lock_drop(&handle->fiber_lock);
+    if (handle != NULL)
+        mo_handle_link(handle, fiber);
 }
 
 void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind)
@@ -142,11 +142,8 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
     if (task->fiber == NULL)
         return;
     mo_scope_unlink(task->scope, fiber);
-    if (handle != NULL) {
-        mo_lock_take(&handle->fiber_lock);
-        handle->fiber = NULL;
-        mo_lock_drop(&handle->fiber_lock);
-    }
+    if (handle != NULL)
+        mo_handle_unlink(handle, fiber);
     if (task->kind == MO_TASK_PLAIN)
         judge_site(task->site, fiber);
     mo_store(&fiber->task, NULL);
@@ -159,6 +156,9 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
 
     if (mo_frame_missing(w))
         mo_panic("a task spawned at %s:%u ended without joining its forks",
+                 task->site->file, task->site->line);
+    if (mo_scope_open(w->fiber))
+        mo_panic("a task spawned at %s:%u ended without ending its scope",
                  task->site->file, task->site->line);
     mo_task_leave_fiber(w, task);
     w = mo_here();
@@ -198,6 +198,8 @@ static int read_attr(const struct moirai_runtime *rt,
     if (attr->worker > rt->worker_count || attr->priority > 255
         || (attr->flags & ~MOIRAI_PINNED) != 0 || attr->stack_size > deep)
         return -EINVAL;
+    if (attr->guard_size > rt->guard_size || attr->allocator != NULL)
+        return -ENOTSUP;
     return 0;
 }
 

@@ -468,7 +468,10 @@ bool mo_worker_sees_work(struct mo_worker *w)
 int mo_worker_prepare(struct mo_worker *w)
 {
     w->loop = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
-    return w->loop != NULL ? 0 : -ENOMEM;
+    if (w->loop == NULL)
+        return -ENOMEM;
+    w->guard_size = w->loop->stack.guard;
+    return 0;
 }
 
 void mo_worker_main(void *arg)

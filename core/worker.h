@@ -59,7 +59,15 @@ struct mo_fiber {
 
     struct mo_fiber *next;          /* in a pool; in the scope's list */
     struct mo_fiber *prev;
+    struct mo_fiber *handle_next;   /* in its handle's list */
+    struct mo_fiber *handle_prev;
     struct mo_fiber *all_next;      /* every fiber of the runtime; constant */
+
+    /* What dumps show, as long as there is a task: the task itself may be in
+     * memory that goes away. */
+    MO_ATOMIC(uint32_t) shown_id;
+    MO_ATOMIC(const struct moirai_site *) shown_site;
+    MO_ATOMIC(const char *) shown_name;
 
     /* Of the code on this stack; only who runs it touches these. */
     struct moirai_frame *lent;      /* forks not in the split queue */
@@ -116,6 +124,7 @@ struct mo_worker {
     uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
+    size_t guard_size;              /* of its first stack */
 
     /* What other threads touch. */
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint64_t) fork_tail;  /* era, index */
@@ -164,6 +173,7 @@ struct moirai_runtime {
     struct moirai_runtime *next;    /* every runtime of the process */
     uint32_t dead;                  /* we are a forked child */
     bool stopping;                  /* the root scope was let go */
+    size_t guard_size;              /* of every stack; constant */
 
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;

@@ -37,6 +37,7 @@ struct moirai_scope {
     void *fibers;                   /* tasks that own a stack; by fibers_lock */
     void *waiter;                   /* who waits for the end; by lock */
     struct moirai_timer timer;      /* armed while a deadline is set */
+    struct moirai_cleanup cleanup;  /* among the owner's, while it is open */
     int64_t live;                   /* atomic: tasks not yet ended, plus one
                                      * for the scope until it is ended */
     uint32_t lock;
@@ -52,7 +53,8 @@ struct moirai_scope {
  * runtime; in a task `runtime` may be NULL. When the deadline comes, the scope
  * is cancelled and its error is -ETIMEDOUT. Returns 0; -EINVAL without a
  * runtime; -ENOMEM; -ECHILD in a forked child. If the enclosing scope is
- * cancelled, so is the new one. Must be ended by the task that began it. */
+ * cancelled, so is the new one. Must be ended by the task that began it; if that task fails,
+ * the scope is cancelled and waited for, in turn with its cleanup handlers. */
 int moirai_scope_begin(struct moirai_scope *scope,
                        struct moirai_runtime *runtime, int64_t deadline_ns);
 

@@ -75,10 +75,10 @@ struct moirai_attr {
     const char *name;               /* kept: must outlive the task */
     int64_t deadline_ns;            /* its waits end then; 0: none */
     uint64_t stack_size;            /* bytes it needs; 0: learned */
-    uint64_t guard_size;            /* bytes at least; 0: as configured */
+    uint64_t guard_size;            /* bytes it needs below its stack */
     uint32_t priority;              /* 1..255; 0: normal */
     uint32_t worker;                /* 1 + index of a worker to run on */
-    const struct moirai_allocator *allocator;   /* reserved for arenas */
+    const struct moirai_allocator *allocator;   /* NULL */
 };
 
 #define MOIRAI_ATTR_INIT                                                      \
@@ -89,7 +89,8 @@ struct moirai_attr {
 /* Spawns a task that calls fn(arg) in `scope` (borrowed; it must not end
  * before the call returns). NULL means the scope that the calling task belongs
  * to, and is -EINVAL from a plain thread. `arg` is the task's from now on.
- * Returns 0; -EAGAIN at the admission limit; -ENOMEM; -ECANCELED when the
+ * Returns 0; -EAGAIN at the admission limit; -ENOMEM; -EINVAL or -ENOTSUP:
+ * attributes that make no sense, or more than this runtime has; -ECANCELED when the
  * scope is cancelled; -ECHILD in a forked child. On an error nothing happened.
  * Any thread; does not wait. */
 #define moirai_spawn(scope, fn, arg)                                          \
