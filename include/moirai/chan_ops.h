@@ -46,7 +46,8 @@ struct moirai_chan_ops {
     uint32_t reserved;
 
     /* Required. Bytes of state for this configuration and element; 0 if it
-     * cannot be (too large). */
+     * cannot be: too large, a size that is no multiple of the alignment, a
+     * variable length that is not supported. */
     size_t (*state_size)(const void *config, const struct moirai_elem *elem);
 
     /* Required. 0, or a negative errno with *err filled, leaving nothing.

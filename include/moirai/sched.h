@@ -36,7 +36,8 @@ extern "C" {
 /* Every fork goes through push as an ordinary task, and nothing is run out of
  * the scheduler's order. */
 #define MOIRAI_SCHED_ORDERED 1u
-/* Runs on the simulator: one thread, virtual clock, seeded choices. */
+/* Runs on the simulator: one thread, virtual clock, seeded choices. Its config
+ * struct begins with `uint64_t seed`, which the core reads. */
 #define MOIRAI_SCHED_SIM 2u
 
 /* What a scheduler may know about the runtime; constant. */
