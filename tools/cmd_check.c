@@ -185,7 +185,7 @@ int cmd_check(int argc, char **argv)
     while ((flag = read_flags(&c, &args)) == 0)
         any = true;
     if (flag == 'h')
-        return cmd_help(2, (char *[]){ argv[0], "check", NULL });
+        return tool_explain("check");
     if (flag == '?')
         return TOOL_USAGE;
     if (!any)

@@ -255,7 +255,7 @@ int cmd_plugins(int argc, char **argv)
 
     while ((flag = tool_next(&args)) != -1) {
         if (flag == 'h')
-            return cmd_help(2, (char *[]){ argv[0], "plugins", NULL });
+            return tool_explain("plugins");
         if (flag == '?')
             return TOOL_USAGE;
         if (flag == 0)

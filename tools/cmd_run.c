@@ -176,7 +176,7 @@ int cmd_run(int argc, char **argv)
 
     while ((flag = tool_next(&args)) > 0) {
         if (flag == 'h')
-            return cmd_help(2, (char *[]){ argv[0], "run", NULL });
+            return tool_explain("run");
         if (flag == '?')
             return TOOL_USAGE;
         if (flag == 'c')

@@ -22,7 +22,7 @@ int cmd_version(int argc, char **argv)
 
     while ((flag = tool_next(&args)) != -1) {
         if (flag == 'h')
-            return cmd_help(2, (char *[]){ argv[0], "version", NULL });
+            return tool_explain("version");
         if (flag == '?')
             return TOOL_USAGE;
         if (flag == 0)

@@ -92,21 +92,25 @@ static void overview(FILE *file)
           "2 wrong usage,\n3 wrong configuration.\n", file);
 }
 
+int tool_explain(const char *command)
+{
+    size_t i = find_command(command);
+
+    if (i == COMMANDS)
+        return unknown_command(command);
+    fputs(commands[i].usage, stdout);
+    return TOOL_OK;
+}
+
 int cmd_help(int argc, char **argv)
 {
-    size_t i;
-
     if (argc > 2)
         return tool_usage("help", "one command at a time");
     if (argc < 2 || argv[1][0] == '-') {
         overview(stdout);
         return TOOL_OK;
     }
-    i = find_command(argv[1]);
-    if (i == COMMANDS)
-        return unknown_command(argv[1]);
-    fputs(commands[i].usage, stdout);
-    return TOOL_OK;
+    return tool_explain(argv[1]);
 }
 
 /* `moirai --json COMMAND` is `moirai COMMAND --json`. */

@@ -64,6 +64,9 @@ const char *tool_plain(FILE *file);
  * written, else `status`. */
 int tool_finish(int status);
 
+/* Prints how `command` is used. TOOL_OK, or TOOL_USAGE if there is none. */
+int tool_explain(const char *command);
+
 /* The commands; argv[0] is the command's name. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
