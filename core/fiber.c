@@ -14,6 +14,7 @@
 #include "arch/switch.h"
 
 #define POOL_MOST 64                /* fibers a worker keeps of a class */
+#define KEEP ((size_t)16 << 10)     /* bytes below the caller of a trim */
 
 /* Puts a new record where dumps find it. Records are only ever added. */
 static void enlist(struct moirai_runtime *rt, struct mo_fiber *fiber)
@@ -129,9 +130,11 @@ void mo_fiber_drain(struct mo_worker *w)
     }
 }
 
-size_t mo_fiber_depth(const struct mo_fiber *fiber)
+/* What follows until the switch needs a little of it: KEEP is ample. */
+void mo_fiber_trim(struct moirai_runtime *rt, const struct mo_fiber *fiber)
 {
-    const char *top = fiber->stack.base + fiber->stack.size;
+    char *low = (char *)__builtin_frame_address(0) - KEEP;
 
-    return (size_t)(top - (const char *)fiber->sp);
+    if (rt->stack->trim != NULL && low > fiber->stack.base)
+        rt->stack->trim(rt->stack_state, &fiber->stack, low);
 }

@@ -16,11 +16,11 @@ struct mo_fiber *mo_fiber_get(struct mo_worker *w,
 /* Gives the fiber back to the calling worker's pool, from another stack. */
 void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber);
 
+/* Gives back the pages that the running stack does not use any more: it is
+ * about to wait, on a deep stack that other tasks may have dirtied. */
+void mo_fiber_trim(struct moirai_runtime *rt, const struct mo_fiber *fiber);
+
 /* Gives what a worker has pooled back to the stack plugin; it runs no more. */
 void mo_fiber_drain(struct mo_worker *w);
-
-/* The bytes of the fiber's stack that are in use below its base's end, for a
- * fiber that is not running. */
-size_t mo_fiber_depth(const struct mo_fiber *fiber);
 
 #endif

@@ -5,8 +5,8 @@
  * A worker without work first searches (spins, looking around) for a short
  * time, then sleeps. Whoever queues a task wakes at most one sleeper, and none
  * while somebody is searching, since the searcher will find it. When the last
- * searcher finds work it wakes the next, so that a burst spreads one by one
- * while there is something to spread.
+ * searcher finds work and sees more, it wakes the next, so that a burst spreads
+ * one by one while there is something to spread.
  *
  * Why no wake-up is lost. A pusher makes its task visible, then fences, then
  * reads `searchers` and `sleepers`. A worker that gives up first counts itself
@@ -19,7 +19,8 @@
  *
  * Timers. While anybody sleeps, exactly one sleeper is the keeper, and sleeps
  * only until the first deadline of any place. It is woken last, and when it
- * leaves while others sleep, one of them inherits. Whoever arms a timer that
+ * leaves while others sleep, one of them inherits; but it is only disturbed,
+ * by the one that left (see_to_timers), when there are timers left to watch. Whoever arms a timer that
  * is first in its heap stores `earliest`, fences and reads `keeper_until`; the
  * keeper stores the far future there, fences, reads every `earliest`, and only
  * then stores what it found: one of the two notices.
@@ -50,28 +51,21 @@ static struct mo_worker **choose_sleeper(struct mo_idle *idle)
     return at;
 }
 
-/* Somebody else must watch the timers now. Lock held; returns whom to nudge,
- * for them to find out that it is they, or NULL. */
-static struct mo_worker *pass_keeper(struct mo_idle *idle,
-                                     const struct mo_worker *w)
-{
-    if (idle->keeper != w)
-        return NULL;
-    idle->keeper = idle->first;
-    mo_store(&idle->keeper_until, idle->first != NULL ? MOIRAI_NEVER : -1);
-    return idle->keeper;
-}
-
-/* Takes *at, a link of the list, off it. Lock held. */
-static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at,
-                                  struct mo_worker **heir)
+/* Takes *at, a link of the list, off it. If it was the keeper, the first of
+ * the others is from now on, and whoever leaves sees to it that it learns of
+ * that (see_to_timers). Lock held. */
+static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at)
 {
     struct mo_worker *w = *at;
 
     *at = w->idle_next;
     w->idle = false;
     mo_sub(&idle->sleepers, 1);
-    *heir = pass_keeper(idle, w);
+    if (idle->keeper == w) {
+        idle->keeper = idle->first;
+        mo_store(&idle->keeper_until,
+                 idle->first != NULL ? MOIRAI_NEVER : -1);
+    }
     return w;
 }
 
@@ -81,7 +75,6 @@ static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at,
 static void wake_one(struct moirai_runtime *rt)
 {
     struct mo_idle *idle = &rt->idle;
-    struct mo_worker *heir = NULL;
     struct mo_worker *w = NULL;
     uint32_t none = 0;
 
@@ -89,17 +82,14 @@ static void wake_one(struct moirai_runtime *rt)
         return;
     mo_lock_take(&idle->lock);
     if (idle->first != NULL) {
-        w = take_off(idle, choose_sleeper(idle), &heir);
+        w = take_off(idle, choose_sleeper(idle));
         w->searching = true;        /* counted for it by the swap above */
     } else {
         mo_sub(&idle->searchers, 1);
     }
     mo_lock_drop(&idle->lock);
-    if (w == NULL)
-        return;
-    mo_unpark(&w->parker);
-    if (heir != NULL)
-        mo_unpark(&heir->parker);
+    if (w != NULL)
+        mo_unpark(&w->parker);
 }
 
 void mo_idle_notify(struct moirai_runtime *rt)
@@ -114,7 +104,6 @@ void mo_idle_notify(struct moirai_runtime *rt)
 static bool wake_this(struct mo_worker *w)
 {
     struct mo_idle *idle = &w->runtime->idle;
-    struct mo_worker *heir = NULL;
     bool slept;
 
     mo_lock_take(&idle->lock);
@@ -124,13 +113,11 @@ static bool wake_this(struct mo_worker *w)
 
         while (*at != w)
             at = &(*at)->idle_next;
-        take_off(idle, at, &heir);
+        take_off(idle, at);
     }
     mo_lock_drop(&idle->lock);
     if (slept)
         mo_unpark(&w->parker);
-    if (heir != NULL)
-        mo_unpark(&heir->parker);
     return slept;
 }
 
@@ -184,28 +171,53 @@ void mo_idle_found(struct mo_worker *w)
         return;
     w->searching = false;
     if (mo_sub(&idle->searchers, 1) == 1
-        && mo_load_relaxed(&idle->sleepers) != 0)
+        && mo_load_relaxed(&idle->sleepers) != 0 && mo_worker_sees_work(w))
         wake_one(w->runtime);
+}
+
+/* The first deadline of any place. */
+static int64_t first_deadline(const struct moirai_runtime *rt)
+{
+    int64_t first = MOIRAI_NEVER;
+
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        int64_t here = mo_load(&rt->workers[i]->timers.earliest);
+
+        if (here < first)
+            first = here;
+    }
+    return first;
 }
 
 /* Until when may this sleeper sleep? Lock held. */
 static int64_t watch_timers(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
-    int64_t until = MOIRAI_NEVER;
+    int64_t until;
 
     if (rt->idle.keeper != w)
         return MOIRAI_NEVER;
     mo_store(&rt->idle.keeper_until, MOIRAI_NEVER);
     mo_fence();                     /* pairs with that in mo_idle_deadline */
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
-        int64_t first = mo_load(&rt->workers[i]->timers.earliest);
-
-        if (first < until)
-            until = first;
-    }
+    until = first_deadline(rt);
     mo_store(&rt->idle.keeper_until, until);
     return until;
+}
+
+/* Fires what is due, as one who searches, so that what becomes ready wakes
+ * nobody else; and tells the keeper of what is not, if it may not know. */
+static void see_to_timers(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    int64_t now;
+
+    if (first_deadline(rt) == MOIRAI_NEVER)
+        return;
+    mo_idle_search(w);
+    now = mo_runtime_now(rt);
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        mo_count(&w->count.timers_fired, mo_timers_run(rt->workers[i], now));
+    mo_idle_deadline(rt, first_deadline(rt));
 }
 
 /* Announces the sleep; from here on somebody may wake this worker. */
@@ -259,4 +271,5 @@ void mo_idle_sleep(struct mo_worker *w)
     }
     if (!wake_this(w))
         mo_count(&w->count.wakes, 1);
+    see_to_timers(w);
 }

@@ -202,8 +202,11 @@ void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     fiber->saved_errno = get_errno();
     swap_cxx(fiber);
     mo_frame_export(w);
-    if (fiber->task == NULL)
+    if (fiber->task == NULL) {
         mo_task_adopt(w, fiber, w->task);
+        if (kind != MO_WAIT_FRAME)
+            mo_fiber_trim(w->runtime, fiber);
+    }
     mo_task_waits(fiber, kind);
     mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
     mo_worker_leave(w, next, after, arg);
