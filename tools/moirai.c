@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "json.h"
 #include "text.h"
 
 static const struct {
@@ -54,7 +55,7 @@ static const struct {
     { "version", cmd_version, "print the version",
       "usage: moirai version [--json]\n" },
     { "help", cmd_help, "explain a command",
-      "usage: moirai help [COMMAND]\n" },
+      "usage: moirai help [COMMAND | --json]\n" },
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -102,10 +103,32 @@ int tool_explain(const char *command)
     return TOOL_OK;
 }
 
+static int explain_as_json(void)
+{
+    struct json j = { .comma = false };
+
+    json_open(&j, '{');
+    json_key(&j, "commands");
+    json_open(&j, '[');
+    for (size_t i = 0; i < COMMANDS; i++) {
+        json_open(&j, '{');
+        json_pair(&j, "name", commands[i].name);
+        json_pair(&j, "summary", commands[i].summary);
+        json_pair(&j, "usage", commands[i].usage);
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    json_close(&j, '}');
+    json_end();
+    return TOOL_OK;
+}
+
 int cmd_help(int argc, char **argv)
 {
     if (argc > 2)
         return tool_usage("help", "one command at a time");
+    if (argc == 2 && strcmp(argv[1], "--json") == 0)
+        return explain_as_json();
     if (argc < 2 || argv[1][0] == '-') {
         overview(stdout);
         return TOOL_OK;
@@ -116,7 +139,8 @@ int cmd_help(int argc, char **argv)
 /* `moirai --json COMMAND` is `moirai COMMAND --json`. */
 static void move_json(int argc, char **argv)
 {
-    if (argc > 2 && strcmp(argv[1], "--json") == 0 && argv[2][0] != '-') {
+    if (argc > 2 && (strcmp(argv[1], "--json") == 0 ||
+                     strcmp(argv[1], "-j") == 0) && argv[2][0] != '-') {
         char *json = argv[1];
 
         argv[1] = argv[2];

@@ -54,8 +54,11 @@ struct moirai_option {              /* one key of the module's YAML section */
     const char *help;               /* one line */
     uint32_t type;                  /* enum moirai_type */
     uint32_t offset;                /* into the module's config struct */
-    uint64_t min, max;              /* inclusive; both 0: unbounded */
-    const char *const *choices;     /* MOIRAI_CHOICE: NULL-terminated */
+    uint64_t min, max;              /* inclusive; both 0: unbounded. Of a
+                                     * MOIRAI_STRING: its length in bytes */
+    const char *const *choices;     /* MOIRAI_CHOICE: NULL-terminated. Of a
+                                     * number: words that may stand in its
+                                     * place, for 0, 1, ..., bounds or not */
 };
 
 struct moirai_plugin {

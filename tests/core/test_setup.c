@@ -446,6 +446,38 @@ static const char faulty[] =
     "runtime: {workers: [}\n"
     "nodes: {a: {via: b}}\n";
 
+/* Four bytes changed at random; the same ones on every machine. */
+static void mutate(uint64_t seed, char *text, size_t n)
+{
+    static const char bytes[] = "{}[]:,-&*'\"#\n\t /0~=a9\xff";
+
+    for (int i = 0; i < 4; i++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        text[(seed >> 33) % n] = bytes[(seed >> 20) % (sizeof bytes - 1)];
+    }
+}
+
+TEST(setup, survives_mutated_configurations)
+{
+    int rounds = check_long() ? 50000 : 3000;
+
+    clear_environment();
+    for (int i = 0; i < rounds; i++) {
+        char text[sizeof rich];
+        struct mo_setup *s = NULL;
+        int rc;
+
+        memcpy(text, i % 2 ? rich : faulty,
+               i % 2 ? sizeof rich : sizeof faulty);
+        mutate((uint64_t)i, text, strlen(text));
+        rc = open_text(text, NULL, &s);
+        CHECK_FMT(rc == 0 || (rc == -EINVAL && err.text[0] == '('),
+                  "seed %d: %d %s", i, rc, err.text);
+        if (rc == 0)
+            mo_setup_close(s);
+    }
+}
+
 /* Every allocation fails once: clean -ENOMEM, and nothing is left behind. */
 static void fail_everywhere(const char *text, int outcome)
 {

@@ -61,6 +61,8 @@ for command in run check plugins version help; do
         ok=1
 done
 is $ok "every command is explained"
+ends 0 "$moirai" help --json && "$json" < out && said '"name":"run"'
+is $? "help as JSON"
 ends 0 "$moirai" check --help && said "usage: moirai check"
 is $? "COMMAND --help is help COMMAND"
 ends 2 "$moirai" chekc && complained 'did you mean "check"?'
