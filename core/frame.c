@@ -108,23 +108,17 @@ static void run_at_once(struct moirai_frame *frame)
     mo_store_relaxed(&frame->done, DONE_ENDED);
 }
 
-/* The queue was closed to inline forks: by an ordered scheduler, or because
- * this is a small stack. A site whose tasks fork gets deep stacks from now on,
- * since fork-join recursion needs them; here the queue is opened. */
+/* The queue is closed to inline forks: by an ordered scheduler, or because this
+ * is a small stack. Fork-join recursion needs deep ones, so the fork becomes a
+ * task that gets one, and later tasks of the site start on one. */
 static void fork_closed(struct mo_worker *w, struct moirai_frame *frame)
 {
-    if (w->runtime->ordered) {
-        dress(w, frame);
-        lend(w->fiber, frame);
-        mo_worker_ready(w->runtime, &frame->task);
-        return;
-    }
-    mo_task_forks(w->task);
-    w->hot.fork_end = w->slots + MO_FORK_SLOTS;
-    mo_store_relaxed(w->hot.fork_top, (uintptr_t)frame);
-    w->hot.fork_top++;
-    if (mo_load_relaxed(&w->hot.fork_ask) != 0)
-        publish(w);
+    if (!w->runtime->ordered)
+        mo_task_forks(w->task);
+    dress(w, frame);
+    lend(w->fiber, frame);
+    mo_count(&w->count.forks_exported, 1);
+    mo_worker_ready(w->runtime, &frame->task);
 }
 
 void moirai_fork_slow(struct moirai_frame *frame)
