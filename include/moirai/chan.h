@@ -16,8 +16,14 @@
  * message; on an error the caller still owns it. What nobody received when the
  * channel goes is given to the element's `drop`.
  *
+ * Who has waited longest is served first. A deadline that is past does not
+ * keep an operation from going on at once if it can. A cancelled task gets
+ * -ECANCELED even where it would not have to wait, so that every loop over a
+ * channel ends; only with MOIRAI_NOW it may go on.
+ *
  * Thread: any function may be called from tasks and plain threads, and one
- * endpoint may be used by several at once.
+ * endpoint may be used by several at once. NULL in place of an endpoint is
+ * -EBADF.
  */
 #ifndef MOIRAI_CHAN_H
 #define MOIRAI_CHAN_H
@@ -49,8 +55,8 @@ struct moirai_elem {
 
 /* The descriptor of messages of a C type without a destructor. */
 #define MOIRAI_ELEM(type)                                                     \
-    { sizeof(struct moirai_elem), (uint32_t)__alignof__(type), sizeof(type), 0, \
-      NULL, NULL, NULL, 0 }
+    { sizeof(struct moirai_elem), (uint32_t)__alignof__(type), sizeof(type),  \
+      0, NULL, NULL, NULL, 0 }
 
 #define MOIRAI_SEND 1u
 #define MOIRAI_RECV 2u
@@ -68,9 +74,12 @@ struct moirai_meta {
 
 /* Opens an endpoint of the channel that the configuration calls `name`; the
  * first to open it creates it. Endpoints must agree on the element. `mode` is
- * MOIRAI_SEND, _RECV or _BOTH. On 0 *chan is the caller's, put it back.
- * -ENOENT: no such channel; -EINVAL: the element does not fit; -ENOMEM;
- * -ECHILD in a forked child. `elem` is copied, `err` may be NULL. */
+ * MOIRAI_SEND, _RECV or _BOTH. In a task `runtime` may be NULL. On 0 *chan is
+ * the caller's, put it back. -ENOENT: no such channel; -EINVAL: the element
+ * does not fit (of its destructor one end alone may tell); -ENOMEM; -ENOTSUP:
+ * an address, which this version cannot reach; -ECHILD in a forked child.
+ * `elem` is copied, `err` may be NULL. The channel lasts until its last
+ * endpoint is put; who opens the name after that gets a fresh one. */
 int moirai_chan_open(struct moirai_runtime *runtime, const char *name,
                      uint32_t mode, const struct moirai_elem *elem,
                      struct moirai_chan **chan, struct moirai_error *err);
@@ -78,23 +87,26 @@ int moirai_chan_open(struct moirai_runtime *runtime, const char *name,
 /* Makes an unnamed channel. `plugin` names the discipline (NULL: ring) and
  * `options` its settings as "capacity=64" texts, NULL-terminated (NULL: their
  * presets). A ring of capacity 0 is a rendezvous: each send waits for its
- * receiver. The endpoint does both; narrow it with moirai_chan_dup. */
+ * receiver. The endpoint does both; narrow it with moirai_chan_dup. In a task
+ * `runtime` may be NULL. 0; -EINVAL; -ENOMEM; -ECHILD. */
 int moirai_chan_make(struct moirai_runtime *runtime, const char *plugin,
                      const char *const *options,
                      const struct moirai_elem *elem, struct moirai_chan **chan,
                      struct moirai_error *err);
 
 /* Another endpoint of the same channel, for `mode`, which must be part of what
- * `chan` can do. 0, -EINVAL, -ENOMEM. */
+ * `chan` can do. 0, -EINVAL, -ENOMEM, -ECHILD. */
 int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
                     struct moirai_chan **copy);
 
 /* One more reference to the same endpoint, and one less. The last put gives
- * the endpoint back; NULL is allowed there. */
+ * the endpoint back; if it was the channel's last, destructors run in it. NULL
+ * is allowed. */
 struct moirai_chan *moirai_chan_get(struct moirai_chan *chan);
 void moirai_chan_put(struct moirai_chan *chan);
 
-/* No more messages. 0, or -EPIPE if it was closed already. Does not wait. */
+/* No more messages. Either end may say so. 0, or -EPIPE if it was closed
+ * already. Does not wait. */
 int moirai_chan_close(struct moirai_chan *chan);
 
 /* Sends one message (borrowed, copied). 0; -EPIPE: closed; -EAGAIN for
@@ -111,13 +123,14 @@ int moirai_chan_recv(struct moirai_chan *chan, void *message,
 /* Sends an array of n messages in order; waits for room as often as needed.
  * Returns how many were sent, which is less than n only when the channel was
  * closed, the deadline came or the caller was cancelled in between; if none
- * was sent, the error. Can wait. */
+ * was sent, the error; for n = 0, 0. Can wait. */
 int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
                                size_t n, int64_t deadline_ns);
 
 /* Receives at least `min` and at most `max` messages into an array; waits
- * until min (0: takes what is there) have come. Returns how many, less than
- * min only as above; if none, the error. Can wait. */
+ * until min (0: takes what is there, perhaps nothing) have come. Returns how
+ * many, less than min only as above; if none, the error; -EINVAL if min is
+ * more than max. Can wait. */
 int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
                                size_t min, size_t max, int64_t deadline_ns);
 

@@ -15,7 +15,11 @@
  *          core allocates it and takes it back.
  * Owner:   an element is copied in by push and out by pop, bytes only. Those
  *          that are left when the channel goes are taken out by the core with
- *          pop, and dropped by the element's destructor.
+ *          pop (the endpoint is NULL then: all are detached), and dropped by
+ *          the element's destructor.
+ * Room:    a discipline may refuse a message, or have none for an endpoint, at
+ *          any time; the core tries again after the next push or pop. One of
+ *          capacity 0 refuses everything, and the core lets both sides meet.
  * Endpoint: every operation takes the endpoint it is made through: the pointer
  *          that attach was given a place to fill. Disciplines without state of
  *          their own per endpoint ignore it.

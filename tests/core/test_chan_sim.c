@@ -23,9 +23,9 @@ static int produce(void *arg)
     int me = small->next_in++;      /* one thread plays all */
     struct moirai_chan *chan = small->in[me];
 
-    for (int64_t i = 0; i < 6; i++) {
-        int64_t until = i % 3 == 2 ? moirai_after(200) : MOIRAI_NEVER;
-        int64_t batch[2] = { me * 100 + i, me * 100 + ++i };
+    for (int64_t i = 0; i < 6; i += 2) {
+        int64_t until = i == 2 ? moirai_after(200) : MOIRAI_NEVER;
+        int64_t batch[2] = { me * 100 + i, me * 100 + i + 1 };
         int64_t n = moirai_chan_send_batch(chan, batch, 2, until);
 
         CHECK(n > 0 || n == -ETIMEDOUT || n == -EPIPE);

@@ -222,7 +222,7 @@ TEST_LONG(stress, threads_alone_lose_nothing, 300)
     run_crowds(1, RECEIVERS);
 }
 
-/* --- a hundred thousand wait ------------------------------------------------ */
+/* --- a hundred thousand wait ---------------------------------------------- */
 
 struct many {
     struct moirai_chan *chan;
