@@ -17,8 +17,6 @@
 #include "log.h"
 #include "runtime.h"
 
-extern _Thread_local struct moirai_worker *moirai_self_worker;
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct moirai_runtime *runtimes;     /* guarded by lock */
 static bool orphan;

@@ -20,10 +20,10 @@
  * Timers. While anybody sleeps, exactly one sleeper is the keeper, and sleeps
  * only until the first deadline of any place. It is woken last, and when it
  * leaves while others sleep, one of them inherits; but it is only disturbed,
- * by the one that left (see_to_timers), when there are timers left to watch. Whoever arms a timer that
- * is first in its heap stores `earliest`, fences and reads `keeper_until`; the
- * keeper stores the far future there, fences, reads every `earliest`, and only
- * then stores what it found: one of the two notices.
+ * by the one that left (see_to_timers), when there are timers left to watch.
+ * Whoever arms a timer that is first in its heap stores `earliest`, fences and
+ * reads `keeper_until`; the keeper stores the far future there, fences, reads
+ * every `earliest`, and only then stores what it found: one of the two notices.
  *
  * Rejected: waking on every push (26 us each on the other core, and a system
  * call for the pusher); a timer thread (two wake-ups for every timer).

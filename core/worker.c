@@ -40,25 +40,6 @@
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
 #define TURNS 16                    /* tasks run between two housekeepings */
 
-/* No room for a fork, and nothing to join: both go the slow path. */
-static uintptr_t outside_slots[2];
-struct moirai_worker mo_outside = {
-    .fork_top = &outside_slots[1],
-    .fork_end = &outside_slots[1],
-    .fork_base = &outside_slots[1],
-};
-
-_Thread_local struct moirai_worker *moirai_self_worker
-    __attribute__((tls_model("initial-exec"), visibility("default")))
-    = &mo_outside;
-
-#if !defined(__x86_64__) || !defined(__ELF__) || defined(MOIRAI_SLOW_SELF)
-__attribute__((noinline)) struct moirai_worker *moirai_self(void)
-{
-    return *(struct moirai_worker *volatile *)&moirai_self_worker;
-}
-#endif
-
 /* First thing on any stack that was switched to. */
 static void arrive(void)
 {

@@ -22,6 +22,7 @@
 
 #include "arch/cpu.h"
 #include "arch/sanitize.h"
+#include "arch/self.h"
 #include "lock.h"
 #include "os/os.h"
 #include "setup.h"
@@ -182,9 +183,6 @@ struct moirai_runtime {
     struct mo_lock outside_lock;    /* guards the counters below */
     struct mo_counters outside;     /* of plain threads */
 };
-
-/* What moirai_self gives on threads that are nobody's. */
-extern struct moirai_worker mo_outside;
 
 /* The worker this thread runs; NULL on a plain thread. */
 static inline struct mo_worker *mo_self(void)

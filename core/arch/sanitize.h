@@ -67,7 +67,7 @@ static inline void mo_sanitize_dead(struct mo_sanitize *s)
 }
 
 /* The stack was left at `sp` for good, its frames from there up without having
- * returned: what ASan poisoned in them must not haunt whoever runs there next. */
+ * returned: what ASan poisoned in them must not haunt who runs there next. */
 static inline void mo_sanitize_wipe(struct mo_sanitize *s, const void *sp)
 {
     (void)s;

@@ -21,6 +21,7 @@
 #include <moirai/fork.h>
 #include <moirai/time.h>
 
+#include "arch/self.h"
 #include "arch/switch.h"
 #include "mem.h"
 
@@ -52,7 +53,6 @@ struct mo_sim {
     struct mo_sim_thread threads[]; /* threads[0] started the runtime */
 };
 
-extern _Thread_local struct moirai_worker *moirai_self_worker;
 static _Thread_local struct mo_sim *sim_self;
 
 static struct mo_sim *sim_of(struct mo_os *os)

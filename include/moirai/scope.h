@@ -34,7 +34,7 @@ struct moirai_scope {
     struct moirai_scope *sibling_next;
     struct moirai_scope *sibling_prev;
     struct moirai_scope *children;  /* guarded by lock */
-    void *fibers;                   /* tasks that own a stack; by fibers_lock */
+    void *fibers;                   /* tasks that own a stack; fibers_lock */
     void *waiter;                   /* who waits for the end; by lock */
     struct moirai_timer timer;      /* armed while a deadline is set */
     struct moirai_cleanup cleanup;  /* among the owner's, while it is open */
@@ -52,8 +52,8 @@ struct moirai_scope {
 /* Opens a scope inside the calling task's scope. A plain thread names the
  * runtime; in a task `runtime` may be NULL. When the deadline comes, the scope
  * is cancelled and its error is -ETIMEDOUT. Returns 0; -EINVAL without a
- * runtime; -ENOMEM; -ECHILD in a forked child. If the enclosing scope is
- * cancelled, so is the new one. Must be ended by the task that began it; if that task fails,
+ * runtime; -ECHILD in a forked child. If the enclosing scope is cancelled, so
+ * is the new one. Must be ended by the task that began it; if that task fails,
  * the scope is cancelled and waited for, in turn with its cleanup handlers. */
 int moirai_scope_begin(struct moirai_scope *scope,
                        struct moirai_runtime *runtime, int64_t deadline_ns);

@@ -90,9 +90,9 @@ struct moirai_attr {
  * before the call returns). NULL means the scope that the calling task belongs
  * to, and is -EINVAL from a plain thread. `arg` is the task's from now on.
  * Returns 0; -EAGAIN at the admission limit; -ENOMEM; -EINVAL or -ENOTSUP:
- * attributes that make no sense, or more than this runtime has; -ECANCELED when the
- * scope is cancelled; -ECHILD in a forked child. On an error nothing happened.
- * Any thread; does not wait. */
+ * attributes that make no sense, or more than this runtime has; -ECANCELED:
+ * the scope is cancelled; -ECHILD in a forked child. On an error nothing
+ * happened. Any thread; does not wait. */
 #define moirai_spawn(scope, fn, arg)                                          \
     __extension__({                                                           \
         static struct moirai_site moirai_site_ = MOIRAI_SITE_INIT;            \

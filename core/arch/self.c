@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * self.c - which worker this thread runs.
+ *
+ * Inline code in moirai/fork.h reads the variable through %fs, which works only
+ * in the initial-exec model: the library has to be there when the program
+ * starts, or find room in the static block that the C library keeps for such.
+ */
+#include "arch/self.h"
+
+/* No room for a fork, and nothing to join: both go the slow path. */
+static uintptr_t outside_slots[2];
+struct moirai_worker mo_outside = {
+    .fork_top = &outside_slots[1],
+    .fork_end = &outside_slots[1],
+    .fork_base = &outside_slots[1],
+};
+
+_Thread_local struct moirai_worker *moirai_self_worker
+    __attribute__((tls_model("initial-exec"), visibility("default")))
+    = &mo_outside;
+
+#if !defined(__x86_64__) || !defined(__ELF__) || defined(MOIRAI_SLOW_SELF)
+__attribute__((noinline)) struct moirai_worker *moirai_self(void)
+{
+    return *(struct moirai_worker *volatile *)&moirai_self_worker;
+}
+#endif
