@@ -19,6 +19,7 @@
 /* Every field that the first version of the ABI had. */
 #define SIZE_LEAST (offsetof(struct moirai_plugin, ops_size) + sizeof(size_t))
 #define SIZE_MOST 65536
+#define TEXT_MOST 200
 
 __attribute__((format(printf, 2, 3)))
 static int refuse(char *why, const char *format, ...)
@@ -68,6 +69,17 @@ static int check_name(const struct moirai_plugin *p,
     if (strcmp(p->name, name) != 0)
         return refuse(why, "its file's name says \"%.80s\", its constant "
                       "says %s", name, mo_text_quote(quoted, p->name));
+    return 0;
+}
+
+static int check_texts(const struct moirai_plugin *p, char *why)
+{
+    if (!mo_text_shows(p->name, TEXT_MOST))
+        return refuse(why, "its name is not a line of text");
+    if (!mo_text_shows(p->version, TEXT_MOST))
+        return refuse(why, "its version is not a line of text");
+    if (!mo_text_shows(p->summary, TEXT_MOST))
+        return refuse(why, "its summary is not a line of text");
     return 0;
 }
 
@@ -128,6 +140,8 @@ int mo_descriptor_take(struct mo_arena *arena,
         return -ENOMEM;
     memcpy(copy, raw, raw->size < sizeof *copy ? raw->size : sizeof *copy);
     rc = check_name(copy, kind, name, why);
+    if (rc == 0)
+        rc = check_texts(copy, why);
     if (rc == 0)
         rc = check_ops(copy, kind, table, why);
     if (rc == 0)

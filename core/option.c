@@ -11,6 +11,7 @@
 #include "value.h"
 
 #define TABLE_MAX 256               /* no plugin has that many options */
+#define TEXT_MOST 200
 
 static void join(char *out, const char *path, const char *key)
 {
@@ -249,7 +250,10 @@ const struct mo_tree_node *mo_option_section(struct mo_option_run *run,
 
 static int flaw(char *why, const struct moirai_option *o, const char *what)
 {
-    snprintf(why, MO_VALUE_WHY, "option \"%.60s\": %s", o->name, what);
+    char quoted[MO_TEXT_QUOTED];
+
+    snprintf(why, MO_VALUE_WHY, "option %s: %s",
+             mo_text_quote(quoted, o->name), what);
     return -EINVAL;
 }
 
@@ -260,6 +264,14 @@ static int sound_option(const struct moirai_option *o, size_t config_size,
     size_t size;
     int rc;
 
+    if (!mo_text_shows(o->name, TEXT_MOST) || o->name[0] == '\0')
+        return flaw(why, o, "its name is not a word");
+    if (!mo_text_shows(o->help, TEXT_MOST))
+        return flaw(why, o, "its help is not a line of text");
+    for (size_t i = 0; o->choices != NULL && o->choices[i] != NULL; i++) {
+        if (i >= TABLE_MAX || !mo_text_shows(o->choices[i], TEXT_MOST))
+            return flaw(why, o, "its choices are not words");
+    }
     size = mo_value_size(o->type);
     if (size == 0)
         return flaw(why, o, "its type is unknown to this moirai");

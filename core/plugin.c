@@ -58,9 +58,13 @@ static struct mo_plugin *append(struct mo_plugins *set,
 static int refuse(struct mo_plugins *set, struct mo_plugin *p,
                   const char *reason)
 {
+    char *shown = mo_arena_alloc(set->arena, 4 * strlen(reason) + 1);
+
+    if (shown == NULL)
+        return -ENOMEM;
     p->state = MO_PLUGIN_REFUSED;
-    p->reason = mo_arena_strdup(set->arena, reason);
-    return p->reason != NULL ? -ENOEXEC : -ENOMEM;
+    p->reason = mo_text_show(shown, reason);
+    return -ENOEXEC;
 }
 
 /* Checks the constant and keeps a copy. */
@@ -246,13 +250,17 @@ static int probe(struct mo_plugins *set, struct mo_plugin *p, char *why)
 {
     struct moirai_error err = { .code = 0, .text = "" };
     int rc = p->plugin->probe != NULL ? p->plugin->probe(&err) : 0;
+    char *shown;
 
     if (rc == 0)
         return 0;
     snprintf(why, MO_PLUGIN_WHY, "\"%.60s\" cannot run here: %.600s", p->name,
              err.text[0] != '\0' ? err.text : strerror(-rc));
-    p->reason = mo_arena_strdup(set->arena, why);
-    return p->reason == NULL ? -ENOMEM : rc < 0 ? rc : -ENODEV;
+    shown = mo_arena_alloc(set->arena, 4 * strlen(why) + 1);
+    if (shown == NULL)
+        return -ENOMEM;
+    p->reason = mo_text_show(shown, why);
+    return rc < 0 ? rc : -ENODEV;
 }
 
 static bool better(const struct mo_plugin *a, const struct mo_plugin *b)

@@ -13,25 +13,9 @@
 /* A copy of `text` that shows on one line, or NULL. */
 static const char *showable(struct mo_arena *arena, const char *text)
 {
-    size_t left = strlen(text);
-    char *copy = mo_arena_alloc(arena, 4 * left + 1);
-    char *p = copy;
+    char *copy = mo_arena_alloc(arena, 4 * strlen(text) + 1);
 
-    while (copy != NULL && left > 0) {
-        unsigned char c = (unsigned char)*text;
-        size_t n = mo_text_utf8(text, left);
-
-        if (n == 0 || c < 0x20 || c == 0x7f) {
-            n = 1;
-            p += sprintf(p, "\\x%02x", (unsigned)c);
-        } else {
-            memcpy(p, text, n);
-            p += n;
-        }
-        text += n;
-        left -= n;
-    }
-    return copy;
+    return copy != NULL ? mo_text_show(copy, text) : NULL;
 }
 
 static int note(struct mo_report *report, const struct mo_place *place,

@@ -9,7 +9,6 @@
  */
 #include "text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -187,6 +186,53 @@ size_t mo_text_utf8(const char *text, size_t n)
     return length;
 }
 
+/* Length of the character at `text` if it may be shown as it is, else 0. */
+static size_t shows(const char *text, size_t left)
+{
+    unsigned char c = (unsigned char)*text;
+
+    return c < 0x20 || c == 0x7f ? 0 : mo_text_utf8(text, left);
+}
+
+char *mo_text_show(char *out, const char *text)
+{
+    size_t left = strlen(text);
+    char *p = out;
+
+    while (left > 0) {
+        size_t n = shows(text, left);
+
+        if (n > 0) {
+            memcpy(p, text, n);
+            p += n;
+        } else {
+            n = 1;
+            p += sprintf(p, "\\x%02x", (unsigned)(unsigned char)*text);
+        }
+        text += n;
+        left -= n;
+    }
+    *p = '\0';
+    return out;
+}
+
+bool mo_text_shows(const char *text, size_t most)
+{
+    size_t left = text != NULL ? strnlen(text, most + 1) : 0;
+
+    if (left > most)
+        return false;
+    while (left > 0) {
+        size_t n = shows(text, left);
+
+        if (n == 0)
+            return false;
+        text += n;
+        left -= n;
+    }
+    return true;
+}
+
 const char *mo_text_quote(char *out, const char *text)
 {
     size_t left = strlen(text);
@@ -195,9 +241,9 @@ const char *mo_text_quote(char *out, const char *text)
 
     *p++ = '"';
     while (left > 0 && p < end) {
-        size_t n = mo_text_utf8(text, left);
+        size_t n = shows(text, left);
 
-        if (n > 1 || (n == 1 && isprint((unsigned char)*text) != 0)) {
+        if (n > 0) {
             memcpy(p, text, n);
         } else {
             snprintf(p, 5, "\\x%02x", (unsigned)(unsigned char)*text);

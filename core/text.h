@@ -42,6 +42,13 @@ const char *mo_text_quote(char *out, const char *text);
  * left), or 0 if there is none. */
 size_t mo_text_utf8(const char *text, size_t n);
 
+/* Copies `text` into `out` (4 * strlen(text) + 1 bytes) as it would show on one
+ * line: control bytes and what is no UTF-8 become \xNN. Returns `out`. */
+char *mo_text_show(char *out, const char *text);
+
+/* Is it so already, and of `most` bytes at most? NULL is. */
+bool mo_text_shows(const char *text, size_t most);
+
 /* "Did you mean": offers candidates one by one and keeps the nearest that is
  * near enough to be a slip of the hand. Case is no difference. */
 struct mo_text_guess {

@@ -12,7 +12,8 @@
 
 #include <stddef.h>
 
-/* Runs fn(arg) in a child with its output thrown away. 0 if it returned; else
+/* Runs fn(arg) in a child with its output thrown away, and lets the child exit
+ * as a program does, destructors and all. 0 if it got through that; else
  * -ENOEXEC with how the child ended in `why` (n bytes), or another negative
  * errno if there could be no child. */
 int mo_trial_run(void (*fn)(void *arg), void *arg, char *why, size_t n);

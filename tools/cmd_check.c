@@ -36,14 +36,26 @@ static void list_plugged(const struct mo_setup *s, struct plugged *list)
     list[2] = (struct plugged){ "io", &mo_setup_sections(s)->io };
 }
 
+static void put_padded(const char *text, int width)
+{
+    tool_put(stdout, text);
+    printf("%*s ", width > (int)strlen(text) ? width - (int)strlen(text) : 0,
+           "");
+}
+
 static void print_values(const struct mo_setup *s)
 {
     const struct mo_option_value *v;
     char place[4200];
 
-    for (v = mo_setup_values(s); v != NULL; v = v->next)
-        printf("  %-28s %-16s %s\n", v->key, v->text,
-               mo_report_place(place, sizeof place, &v->place));
+    for (v = mo_setup_values(s); v != NULL; v = v->next) {
+        mo_report_place(place, sizeof place, &v->place);
+        printf("  ");
+        put_padded(v->key, 28);
+        put_padded(v->text, 16);
+        tool_put(stdout, place);
+        putchar('\n');
+    }
 }
 
 static void print_in_force(const struct mo_setup *s, const char *file,
@@ -51,7 +63,8 @@ static void print_in_force(const struct mo_setup *s, const char *file,
 {
     struct plugged list[PLUGGED];
 
-    printf("%s: %sok%s\n", file, tool_green(stdout), tool_plain(stdout));
+    tool_put(stdout, file);
+    printf(": %sok%s\n", tool_green(stdout), tool_plain(stdout));
     list_plugged(s, list);
     for (int i = 0; i < PLUGGED; i++) {
         const struct moirai_plugin *p = list[i].chosen->plugin;

@@ -63,12 +63,34 @@ static const char *where(const struct mo_plugin *p)
     return p->path != NULL ? p->path : "builtin";
 }
 
+/* A line that holds a path. */
+static void print_line(const char *head, const char *path, const char *error)
+{
+    fputs(head, stdout);
+    tool_put(stdout, path);
+    printf("%s%s\n", error[0] != '\0' ? ": " : "", error);
+}
+
+static void print_refused(const struct mo_plugin *p)
+{
+    printf("%srefused%s ", tool_red(stdout), tool_plain(stdout));
+    print_line("", where(p), "");
+    printf("    %s\n", p->reason);
+}
+
+static void print_shadowed(const struct mo_plugin *p)
+{
+    print_line("shadowed ", where(p), "");
+    print_line("    by ", where(p->shadowed_by), "");
+}
+
 static void print_plugin(const struct list *l, const struct mo_plugin *p)
 {
     const struct moirai_option *o = p->plugin->options;
 
-    printf("%-6s %s%-10s%s %-8s %s\n", p->kind->prefix, tool_bold(stdout),
-           p->name, tool_plain(stdout), p->plugin->version, where(p));
+    printf("%-6s %s%-10s%s %-8s ", p->kind->prefix, tool_bold(stdout),
+           p->name, tool_plain(stdout), p->plugin->version);
+    print_line("", where(p), "");
     if (!l->verbose)
         return;
     if (p->plugin->summary[0] != '\0')
@@ -90,18 +112,16 @@ static void print_others(const struct list *l, const struct mo_plugins *set)
         if (!l->verbose)
             continue;
         if (p->state == MO_PLUGIN_REFUSED)
-            printf("%srefused%s %s\n    %s\n", tool_red(stdout),
-                   tool_plain(stdout), where(p), p->reason);
+            print_refused(p);
         else if (p->shadowed_by != NULL)
-            printf("shadowed %s\n    by %s\n", where(p),
-                   where(p->shadowed_by));
+            print_shadowed(p);
     }
     if (!l->verbose && refused > 0)
         printf("%zu cannot be used; \"moirai plugins -v\" tells why\n",
                refused);
     for (d = set->directories; l->verbose && d != NULL; d = d->next)
-        printf("searched %s%s%s\n", d->path, d->code != 0 ? ": " : "",
-               d->code != 0 ? strerror(-d->code) : "");
+        print_line("searched ", d->path,
+                   d->code != 0 ? strerror(-d->code) : "");
 }
 
 static bool usable(const struct mo_plugin *p)

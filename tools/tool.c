@@ -132,6 +132,14 @@ int tool_next(struct tool_args *args)
     return short_flag(args);
 }
 
+void tool_put(FILE *file, const char *text)
+{
+    char *shown = malloc(4 * strlen(text) + 1);
+
+    fputs(shown != NULL ? mo_text_show(shown, text) : "?", file);
+    free(shown);
+}
+
 static const char *code(FILE *file, const char *sequence)
 {
     const char *no_color = getenv("NO_COLOR");

@@ -54,6 +54,9 @@ int tool_usage(const char *command, const char *format, ...);
 __attribute__((format(printf, 2, 3)))
 int tool_failure(const char *command, const char *format, ...);
 
+/* Writes `text` to `file` so that it cannot play tricks on a terminal. */
+void tool_put(FILE *file, const char *text);
+
 /* "\033[1m" and the like if `file` is a terminal that wants it, else "". */
 const char *tool_bold(FILE *file);
 const char *tool_red(FILE *file);

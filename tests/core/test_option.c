@@ -217,6 +217,12 @@ TEST(option, finds_flaws_in_tables)
     expect_flaw(o, "option \"number\": its offset is outside the config "
                    "struct");
     o[0] = table[0];
+    o[0].help = "two\nlines";
+    expect_flaw(o, "option \"number\": its help is not a line of text");
+    o[0].help = NULL;
+    o[0].name = "a\x1b";
+    expect_flaw(o, "option \"a\\x1b\": its name is not a word");
+    o[0] = table[0];
     o[0].name = "plugin";
     expect_flaw(o, "option \"plugin\": the key is the core's own");
     o[0] = table[6];

@@ -107,6 +107,8 @@ TEST(plugin, wrong_modules_are_refused_with_the_true_reason)
           != NULL);
     CHECK(strstr(entry("crash")->reason, "loading it ends the process")
           != NULL);
+    CHECK(strstr(entry("crashlate")->reason, "loading it ends the process")
+          != NULL);
     CHECK_EQ(entry("good")->state, MO_PLUGIN_READY);
     CHECK(entry("good")->reason == NULL);
     CHECK_EQ(entry("cannot")->state, MO_PLUGIN_READY);

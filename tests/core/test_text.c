@@ -138,6 +138,21 @@ TEST(text, quotes_so_that_it_stays_on_one_line)
     CHECK_EQ(strlen(mo_text_quote(out, large)) < MO_TEXT_QUOTED, true);
 }
 
+TEST(text, shows_every_byte_on_one_line)
+{
+    char out[100];
+
+    CHECK_STR(mo_text_show(out, ""), "");
+    CHECK_STR(mo_text_show(out, "gr\xc3\xbc" "n\n\xff\x7f"),
+              "gr\xc3\xbc" "n\\x0a\\xff\\x7f");
+    CHECK(mo_text_shows(NULL, 0));
+    CHECK(mo_text_shows("", 0));
+    CHECK(mo_text_shows("abc", 3));
+    CHECK(!mo_text_shows("abc", 2));
+    CHECK(!mo_text_shows("a\tc", 10));
+    CHECK(!mo_text_shows("a\xff", 10));
+}
+
 TEST(text, knows_utf8)
 {
     CHECK_EQ(mo_text_utf8("a", 1), 1);

@@ -182,6 +182,7 @@ refused sched_pipe.so "not a regular file"
 refused sched_gone.so "No such file or directory"
 refused sched_undefined.so "undefined symbol: moirai_test_nowhere"
 refused sched_crash.so "loading it ends the process"
+refused sched_crashlate.so "loading it ends the process"
 refused sched_wrongkind.so "its constant says stack allocator"
 refused sched_noslot.so 'it lacks the function "pop"'
 refused foreign.so "its name begins with no kind of plugin"
