@@ -131,11 +131,43 @@ static int interrupt(void *arg)
 TEST(chan_sim, talk_in_any_order)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
-        with_seeds(1000, talk, &capacity);
+        with_seeds(capacity == 0 ? 1000 : 300, talk, &capacity);
 }
 
 TEST(chan_sim, interrupted_in_any_order)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
-        with_seeds(1000, interrupt, &capacity);
+        with_seeds(capacity == 0 ? 1000 : 300, interrupt, &capacity);
+}
+
+/* The thread that plays the simulation is one of those that wait. */
+static int send_five(void *arg)
+{
+    struct moirai_chan *chan = arg;
+
+    for (int64_t i = 0; i < 5; i++)
+        CHECK_EQ(talk_send(chan, i, MOIRAI_NEVER), 0);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(chan_sim, plain_thread_takes_part)
+{
+    unsigned seeds = with_times(300);
+
+    for (unsigned seed = 1; seed <= seeds; seed++) {
+        struct moirai_runtime *rt = with_seed(seed);
+        struct moirai_chan *both = talk_ring_of_ints(rt, seed % 3);
+        struct moirai_chan *out = talk_dup(both, MOIRAI_RECV);
+        int64_t until = moirai_after(MOIRAI_MS);
+
+        CHECK_EQ(talk_recv(out, until), -ETIMEDOUT);
+        CHECK(moirai_now() >= until);
+        CHECK_EQ(moirai_spawn(moirai_runtime_scope(rt), send_five, both), 0);
+        for (int64_t i = 0; i < 5; i++)
+            CHECK_EQ(talk_recv(out, MOIRAI_NEVER), i);
+        CHECK_EQ(talk_recv(out, MOIRAI_NEVER), -EPIPE);
+        moirai_chan_put(out);
+        with_end(rt);
+    }
 }

@@ -289,3 +289,56 @@ TEST_LONG(stress, a_hundred_thousand_wait_and_are_cancelled, 120)
 {
     with_one(2, cancel_many, NULL);
 }
+
+/* --- two runtimes ---------------------------------------------------------- */
+
+struct pair {
+    struct moirai_chan *there, *back;
+};
+
+static int echo(void *arg)
+{
+    struct pair *pair = arg;
+    int64_t got;
+
+    while ((got = talk_recv(pair->there, MOIRAI_NEVER)) >= 0)
+        CHECK_EQ(talk_send(pair->back, got + 1, MOIRAI_NEVER), 0);
+    CHECK_EQ(got, -EPIPE);
+    return 0;
+}
+
+static int call(void *arg)
+{
+    struct pair *pair = arg;
+
+    for (int64_t i = 0; i < 1000; i++) {
+        CHECK_EQ(talk_send(pair->there, i, MOIRAI_NEVER), 0);
+        CHECK_EQ(talk_recv(pair->back, MOIRAI_NEVER), i + 1);
+    }
+    CHECK_EQ(moirai_chan_close(pair->there), 0);
+    return 0;
+}
+
+TEST(stress, tasks_of_two_runtimes_talk)
+{
+    for (size_t capacity = 0; capacity < 2; capacity++) {
+        struct moirai_runtime *a = with_workers(1);
+        struct moirai_runtime *b = with_workers(2);
+        struct pair pair = { talk_ring_of_ints(a, capacity),
+                             talk_ring_of_ints(b, capacity) };
+        struct moirai_scope of_a;
+        struct moirai_scope of_b;
+
+        CHECK_EQ(moirai_scope_begin(&of_a, a, MOIRAI_NEVER), 0);
+        CHECK_EQ(moirai_scope_begin(&of_b, b, MOIRAI_NEVER), 0);
+        CHECK_EQ(moirai_spawn(&of_a, echo, &pair), 0);
+        CHECK_EQ(moirai_spawn(&of_b, echo, &pair), 0);
+        CHECK_EQ(moirai_spawn(&of_b, call, &pair), 0);
+        CHECK_EQ(moirai_scope_end(&of_b), 0);
+        CHECK_EQ(moirai_scope_end(&of_a), 0);
+        moirai_chan_put(pair.there);
+        moirai_chan_put(pair.back);
+        with_end(a);
+        with_end(b);
+    }
+}
