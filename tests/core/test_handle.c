@@ -98,7 +98,7 @@ static int join_deadlines(void *arg)
 TEST(handle, join_keeps_its_deadline)
 {
     with_each(join_deadlines, NULL);
-    with_seeds(100, join_deadlines, NULL);
+    with_seeds(10, join_deadlines, NULL);
 }
 
 TEST(handle, join_of_a_plain_thread_keeps_its_deadline)
