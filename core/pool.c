@@ -45,7 +45,8 @@ struct mo_pool {
     pthread_cond_t gone;            /* a thread has ended */
     struct job *first, *last;
     uint32_t threads, idle, queued, most;
-    bool closing;
+    pthread_t ended;                /* the last thread that did, if any has */
+    bool any_ended, closing;
 };
 
 struct mo_pool *mo_pool_open(uint32_t threads)
@@ -73,6 +74,8 @@ void mo_pool_close(struct mo_pool *pool)
     while (pool->threads > 0)
         pthread_cond_wait(&pool->gone, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
+    if (pool->any_ended)
+        pthread_join(pool->ended, NULL);
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->gone);
     pthread_mutex_destroy(&pool->lock);
@@ -129,6 +132,23 @@ static void complete(struct job *job, int result)
         mo_wait_end(waiter, 0);
 }
 
+/* The calling thread ends. Each joins the one that ended before it, and closing
+ * the pool joins the last, so that none is left then. The lock is held, and
+ * dropped here. */
+static void end_thread(struct mo_pool *pool)
+{
+    pthread_t before = pool->ended;
+    bool any = pool->any_ended;
+
+    pool->ended = pthread_self();
+    pool->any_ended = true;
+    pool->threads--;
+    pthread_cond_signal(&pool->gone);
+    pthread_mutex_unlock(&pool->lock);
+    if (any)
+        pthread_join(before, NULL);
+}
+
 static void *thread_main(void *arg)
 {
     struct mo_pool *pool = arg;
@@ -141,27 +161,21 @@ static void *thread_main(void *arg)
         complete(job, job->fn(job->arg));
         pthread_mutex_lock(&pool->lock);
     }
-    pool->threads--;
-    pthread_cond_signal(&pool->gone);
-    pthread_mutex_unlock(&pool->lock);
+    end_thread(pool);
     return NULL;
 }
 
 /* One more thread. The lock is held. */
 static int start_thread(struct mo_pool *pool)
 {
-    pthread_attr_t attr;
     sigset_t all, old;
     pthread_t thread;
     int rc;
 
     sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&thread, &attr, thread_main, pool);
+    rc = pthread_create(&thread, NULL, thread_main, pool);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
     if (rc == 0)
         pool->threads++;
     return -rc;
