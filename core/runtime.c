@@ -46,13 +46,15 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     rt->worker_count = (uint32_t)(n < MOST_WORKERS ? n : MOST_WORKERS);
     rt->os = &mo_os_real;
     if (rt->sched->flags & MOIRAI_SCHED_SIM) {
+        if (mo_os_here()->sim != NULL)
+            return moirai_error_set(err, -EBUSY, "scheduler %s: this thread "
+                                    "plays another simulation",
+                                    chosen->plugin->name);
         /* The config of a simulating scheduler begins with its seed. */
         rt->os = mo_sim_open(*(const uint64_t *)chosen->config,
                              rt->worker_count);
         if (rt->os == NULL)
-            return moirai_error_set(err, -EBUSY, "scheduler %s: this thread "
-                                    "plays another simulation, or there is no"
-                                    " memory", chosen->plugin->name);
+            return moirai_error_set(err, -ENOMEM, "out of memory");
     }
     mo_host_init(rt);
     return 0;
