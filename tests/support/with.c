@@ -105,6 +105,12 @@ unsigned with_threads(void)
     return n;
 }
 
+void with_alone(void)
+{
+    while (with_threads() != 1)
+        sched_yield();
+}
+
 void with_wait(const int *flag)
 {
     while (with_get(flag) == 0)
