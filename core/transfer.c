@@ -12,7 +12,8 @@
  *   - a waiting receiver: the store had nothing for it, or not yet enough;
  *   - senders and receivers of a rendezvous do not wait at the same time.
  * So whoever comes later cannot overtake: the store refuses it, or it has to
- * queue. Whatever makes room or brings messages serves the waiters at once.
+ * queue. Whatever makes room or brings messages serves the waiters at once. Of
+ * a closed channel nobody is served: chan.c is about to tell them all.
  *
  * Lent memory. A wait that ends by time or cancellation comes back for the
  * lock, and takes its node out, before its caller returns; so what is queued
@@ -25,6 +26,9 @@
  * A cancelled task is refused also where it need not wait, unless it only
  * tries (MOIRAI_NOW): a loop over a channel that is never full or empty must
  * be cancellable too.
+ *
+ * A discipline that calls itself concurrent gets the lock too, which it does
+ * not need: what it would gain by that flag is not built.
  *
  * Message ids: `sent` counts under the lock, so the n-th message is the one
  * that made it n.
@@ -158,7 +162,7 @@ static void settle(struct mo_chan *c, struct mo_queue *woken)
 {
     bool moved;
 
-    if (c->rendezvous)
+    if (c->rendezvous || c->closed)
         return;
     do {
         moved = refill(c, woken);
@@ -191,7 +195,7 @@ static void collect(struct mo_chan *c, struct lent *to, struct mo_queue *woken)
 {
     struct mo_node *node;
 
-    while (c->rendezvous && to->left != 0
+    while (c->rendezvous && !c->closed && to->left != 0
            && (node = c->senders.first) != NULL) {
         hand_over(c, to, node->message);
         served(&c->senders, node, woken);
