@@ -8,12 +8,18 @@
 #include "counts.h"
 #include "letters.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define FIRST_BITS 11               /* log2 of the slots of an empty table */
 #define BLOCK_BYTES ((size_t)16 << 10)
+#define CACHE_LINE 128              /* two lines: they are fetched in pairs */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static_assert(sizeof(struct counts) <= CACHE_LINE, "one table, one line");
 
 /* The arena: blocks of memory that are only freed together. */
 struct block {
@@ -59,19 +65,27 @@ static void arena_free(struct block *arena)
     }
 }
 
+/* Large tables are on huge pages where there are any: words are all over
+ * them, and each first touch of a small page is a trip into the kernel. */
 static struct word *slots_new(unsigned bits)
 {
     size_t bytes = sizeof(struct word) << bits;
-    struct word *slots = aligned_alloc(64, bytes);
+    bool huge = bytes >= HUGE_PAGE;
+    struct word *slots = aligned_alloc(huge ? HUGE_PAGE : 64, bytes);
 
-    if (slots != NULL)
-        memset(slots, 0, bytes);
+    if (slots == NULL)
+        return NULL;
+    if (huge)
+        (void)madvise(slots, bytes, MADV_HUGEPAGE);
+    memset(slots, 0, bytes);
     return slots;
 }
 
+/* Aligned, so that no two tables share a cache line: `used` is written for
+ * every new word, beside fields that are read for every word. */
 struct counts *counts_new(void)
 {
-    struct counts *counts = malloc(sizeof *counts);
+    struct counts *counts = aligned_alloc(CACHE_LINE, CACHE_LINE);
 
     if (counts == NULL)
         return NULL;

@@ -12,8 +12,8 @@
  * itself, whether the stages ended well or not.
  *
  * Memory is bounded by the stock of chunks, whatever the input's size: reading
- * waits for an empty chunk. Besides them there are the counts, one table a
- * counting task and the total, which grow with the vocabulary.
+ * waits for an empty chunk. Besides them there are the tables, a few for
+ * each counting task and the total, which grow with the vocabulary.
  */
 #ifndef WORDFREQ_JOB_H
 #define WORDFREQ_JOB_H
@@ -56,7 +56,8 @@ struct job {
     struct moirai_chan *files;      /* struct file * */
     struct moirai_chan *chunks;     /* struct chunk *, with text */
     struct moirai_chan *stock;      /* struct chunk *, empty */
-    struct moirai_chan *counts;     /* struct counts * */
+    struct moirai_chan *spares;     /* struct counts *, not in use just now */
+    struct moirai_chan *counts;     /* struct counts *, to be merged */
     struct counts *total;           /* the merge's; NULL until it has some */
     struct moirai_error error;      /* why it failed, if it did */
     atomic_ullong files_done;

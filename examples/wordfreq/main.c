@@ -5,7 +5,7 @@
  * What coreutils print for the same files, newlines put between them:
  *
  *     export LC_ALL=C
- *     find PATH... -type f -print0 | xargs -0 grep -ah '' |
+ *     find -H PATH... -type f -print0 | xargs -0 grep -ah '' |
  *     tr -cs A-Za-z '\n' | tr A-Z a-z | grep . | sort | uniq -c |
  *     sort -k1,1nr -k2,2 | head -n 20
  *

@@ -32,57 +32,60 @@ static void drop_counts(void *message, void *ctx)
     counts_free(*(struct counts **)message);
 }
 
-/* The channel that the configuration calls `name`, or one of our own. */
-static int open_chan(struct job *job, const char *name, const char *capacity,
-                     void (*drop)(void *, void *), struct moirai_chan **chan)
+/* Fills the stock with n chunks, which get memory when they are first used. */
+static int fill_stock(struct job *job, unsigned n)
 {
-    struct moirai_elem elem = MOIRAI_ELEM(void *);
-    const char *const options[] = { capacity, NULL };
-    int rc;
+    int rc = 0;
 
-    elem.drop = drop;
-    rc = moirai_chan_open(job->runtime, name, MOIRAI_BOTH, &elem, chan,
-                          &job->error);
-    if (rc == -ENOENT)
-        rc = moirai_chan_make(job->runtime, NULL, options, &elem, chan,
-                              &job->error);
-    return rc;
-}
-
-/* Makes the stock and fills it with `n` chunks, which get their memory when
- * they are first used. */
-static int open_stock(struct job *job, unsigned n)
-{
-    struct moirai_elem elem = MOIRAI_ELEM(void *);
-    char capacity[32];
-    const char *const options[] = { capacity, NULL };
-    int rc;
-
-    elem.drop = drop_chunk;
-    snprintf(capacity, sizeof capacity, "capacity=%u", n);
-    rc = moirai_chan_make(job->runtime, NULL, options, &elem, &job->stock,
-                          &job->error);
     while (rc == 0 && n-- > 0) {
         struct chunk *chunk = calloc(1, sizeof *chunk);
 
-        rc = chunk == NULL ? -ENOMEM
-                           : moirai_chan_send(job->stock, &chunk, MOIRAI_NOW);
+        if (chunk == NULL)
+            return -ENOMEM;
+        rc = moirai_chan_send(job->stock, &chunk, MOIRAI_NOW);
         if (rc != 0)
             free(chunk);
     }
     return rc;
 }
 
+/* A channel of pointers, which go to `drop` if nobody receives them: the one
+ * that the configuration calls `name`, or one of our own. NULL: our own. */
+static int open_chan(struct job *job, const char *name, unsigned capacity,
+                     void (*drop)(void *, void *), struct moirai_chan **chan)
+{
+    struct moirai_elem elem = MOIRAI_ELEM(void *);
+    char option[32];
+    const char *const options[] = { option, NULL };
+    int rc = -ENOENT;
+
+    elem.drop = drop;
+    if (name != NULL)
+        rc = moirai_chan_open(job->runtime, name, MOIRAI_BOTH, &elem, chan,
+                              &job->error);
+    if (rc != -ENOENT)
+        return rc;
+    job->error.code = 0;
+    snprintf(option, sizeof option, "capacity=%u", capacity);
+    return moirai_chan_make(job->runtime, NULL, options, &elem, chan,
+                            &job->error);
+}
+
 static int open_all(struct job *job)
 {
     unsigned counters = (unsigned)job->options.counters;
-    int rc = open_chan(job, "files", "capacity=1024", drop_file, &job->files);
+    unsigned stock = READERS + 2 * counters;
+    int rc = open_chan(job, "files", 1024, drop_file, &job->files);
 
     if (rc == 0)
-        rc = open_chan(job, "chunks", "capacity=16", drop_chunk, &job->chunks);
+        rc = open_chan(job, "chunks", 16, drop_chunk, &job->chunks);
     if (rc == 0)
-        rc = open_chan(job, "counts", "capacity=4", drop_counts, &job->counts);
-    return rc != 0 ? rc : open_stock(job, READERS + 2 * counters);
+        rc = open_chan(job, "counts", 4, drop_counts, &job->counts);
+    if (rc == 0)
+        rc = open_chan(job, NULL, 2 * counters, drop_counts, &job->spares);
+    if (rc == 0)
+        rc = open_chan(job, NULL, stock, drop_chunk, &job->stock);
+    return rc != 0 ? rc : fill_stock(job, stock);
 }
 
 static void put_line(struct job *job)
@@ -217,6 +220,7 @@ int job_run(void *arg)
     if (rc == 0)
         rc = run_with_progress(job);
     put_line(job);
+    moirai_chan_put(job->spares);
     moirai_chan_put(job->stock);
     if (rc != 0 && job->error.code == 0)
         moirai_error_set(&job->error, rc, "%s", strerror(-rc));
