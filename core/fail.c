@@ -7,7 +7,8 @@
  * reach on it has to be over: forks that nobody took are dropped unrun, forks
  * that somebody stole are waited for; then handlers run, newest first, and
  * open scopes, which stand among them, are cancelled and waited for in their
- * turn; then locks pass on.
+ * turn; then C++ exceptions that it was handling are destroyed, and locks pass
+ * on.
  */
 #include <errno.h>
 
@@ -15,6 +16,7 @@
 
 #include "frame.h"
 #include "log.h"
+#include "runtime.h"
 #include "scope.h"
 #include "task.h"
 #include "trace.h"
@@ -26,6 +28,8 @@ static struct mo_worker *running(const char *what)
 {
     struct mo_worker *w = mo_self();
 
+    if (w == NULL && mo_runtime_orphan())
+        mo_runtime_orphaned();
     if (w == NULL || w->task == NULL)
         mo_panic("%s: not called from a task", what);
     return w;
@@ -69,6 +73,7 @@ void moirai_fail(int code, const char *text)
         mo_panic("cleanup handlers of a failing task keep failing");
     mo_frame_drop();
     run_cleanups(fiber);
+    mo_wait_drop_exceptions();
     finish_failed(mo_here(), task, code, text != NULL ? kept : NULL);
     mo_worker_abandon(mo_here());
 }

@@ -194,6 +194,21 @@ static __attribute__((noinline)) void swap_cxx(struct mo_fiber *fiber)
     }
 }
 
+void __cxa_end_catch(void) __attribute__((weak));
+
+/* Ending a handler destroys its exception, which may run the program's code
+ * and wait. One that is on its way to its handler cannot be reached. */
+void mo_wait_drop_exceptions(void)
+{
+    void **globals;
+
+    if (__cxa_get_globals == NULL || __cxa_end_catch == NULL)
+        return;
+    while ((globals = __cxa_get_globals())[0] != NULL)
+        __cxa_end_catch();
+    globals[1] = NULL;
+}
+
 void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
                    struct moirai_task *next, void (*after)(void *), void *arg)
 {

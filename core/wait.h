@@ -133,6 +133,10 @@ struct moirai_task;
 void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
                    struct moirai_task *next, void (*after)(void *), void *arg);
 
+/* The running task will not return through its exception handlers: ends them,
+ * so that whoever runs here next is in none. Can wait. */
+void mo_wait_drop_exceptions(void);
+
 /* Tries to end a wait. On true the caller alone may write to what the waiter
  * lent, and must call mo_wait_end soon. The object's lock is held. */
 bool mo_wait_claim(struct mo_waiter *waiter);
