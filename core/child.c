@@ -17,7 +17,9 @@
 #include "log.h"
 #include "runtime.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Guards the list, and the loading of plugins, which is not thread-safe.
+ * Recursive, because a plugin may call fork while it is loaded. */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static struct moirai_runtime *runtimes;     /* guarded by lock */
 static bool orphan;
 
@@ -39,7 +41,7 @@ static void after_fork_child(void)
     runtimes = NULL;
     moirai_self_worker = &mo_outside;
     mo_os_forked();
-    pthread_mutex_unlock(&lock);
+    lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 }
 
 static void register_handlers(void)
@@ -47,26 +49,32 @@ static void register_handlers(void)
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-void mo_child_enlist(struct moirai_runtime *rt)
+void mo_child_forbid(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, register_handlers);
     pthread_mutex_lock(&lock);
+}
+
+void mo_child_allow(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void mo_child_enlist(struct moirai_runtime *rt)
+{
     rt->next = runtimes;
     runtimes = rt;
-    pthread_mutex_unlock(&lock);
 }
 
 void mo_child_delist(struct moirai_runtime *rt)
 {
     struct moirai_runtime **at = &runtimes;
 
-    pthread_mutex_lock(&lock);
     while (*at != rt)
         at = &(*at)->next;
     *at = rt->next;
-    pthread_mutex_unlock(&lock);
 }
 
 bool mo_runtime_orphan(void)
@@ -76,7 +84,7 @@ bool mo_runtime_orphan(void)
 
 void mo_runtime_orphaned(void)
 {
-    mo_log(MOIRAI_LOG_ERROR, "a task called fork and returned in the child: "
-           "the child has no runtime to go on in and ends");
+    mo_log(MOIRAI_LOG_ERROR, "a task called fork and came to its end in the "
+           "child, which has no runtime to go on in and ends");
     _exit(EXIT_FAILURE);
 }

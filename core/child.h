@@ -7,7 +7,12 @@
 
 struct moirai_runtime;
 
-/* The runtime has threads from now on, or no more. */
+/* Between the two no other thread starts or stops a runtime or calls fork(2),
+ * so that no child inherits one that is half there. Plain threads. */
+void mo_child_forbid(void);
+void mo_child_allow(void);
+
+/* The runtime has threads from now on, or no more. In between of those. */
 void mo_child_enlist(struct moirai_runtime *rt);
 void mo_child_delist(struct moirai_runtime *rt);
 

@@ -30,10 +30,11 @@
  */
 #include "frame.h"
 
-#include <moirai/error.h>
+#include <errno.h>
 
 #include "idle.h"
 #include "log.h"
+#include "runtime.h"
 #include "task.h"
 #include "trace.h"
 
@@ -202,6 +203,8 @@ int moirai_join_slow(struct moirai_frame *frame)
             return outcome(frame);
         }
     }
+    if (mo_load_relaxed(&frame->done) != DONE_ENDED && mo_runtime_orphan())
+        return -ECHILD;             /* forked before fork(2) */
     if (mo_load_relaxed(&frame->done) != DONE_ENDED)
         mo_panic("moirai_join: not the newest fork of this function");
     return outcome(frame);

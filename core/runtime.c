@@ -30,9 +30,6 @@
 #define MOST_WORKERS 1024
 #define SIM_WORKERS 2               /* `auto` in a simulation */
 
-/* Loading is not thread-safe, and one start at a time is soon enough. */
-static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
-
 static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 {
     const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
@@ -316,7 +313,7 @@ int moirai_start(struct moirai_runtime **runtime,
     if (mo_self() != NULL)
         return moirai_error_set(err, -EDEADLK, "a task cannot start a "
                                 "runtime: do it from a plain thread");
-    pthread_mutex_lock(&starting);
+    mo_child_forbid();
     rt = mo_mem_alloc(sizeof *rt, MO_CACHE_LINE);
     if (rt == NULL) {
         rc = moirai_error_set(err, -ENOMEM, "out of memory");
@@ -327,7 +324,7 @@ int moirai_start(struct moirai_runtime **runtime,
         else
             mo_mem_free(rt);
     }
-    pthread_mutex_unlock(&starting);
+    mo_child_allow();
     if (rc == 0)
         *runtime = rt;
     return rc;
@@ -335,7 +332,7 @@ int moirai_start(struct moirai_runtime **runtime,
 
 static void close_all(struct moirai_runtime *rt)
 {
-    pthread_mutex_lock(&starting);
+    mo_child_forbid();
     mo_child_delist(rt);
     join_threads(rt, rt->worker_count);
     mo_pool_close(rt->pool);
@@ -347,7 +344,7 @@ static void close_all(struct moirai_runtime *rt)
     close_world(rt);
     mo_setup_close(rt->setup);
     mo_mem_free(rt);
-    pthread_mutex_unlock(&starting);
+    mo_child_allow();
 }
 
 /* The root scope's own share of its count, once. */
