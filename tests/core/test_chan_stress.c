@@ -290,7 +290,7 @@ TEST_LONG(stress, a_hundred_thousand_wait_and_are_cancelled, 120)
     with_one(2, cancel_many, NULL);
 }
 
-/* --- two runtimes ---------------------------------------------------------- */
+/* --- two runtimes --------------------------------------------------------- */
 
 struct pair {
     struct moirai_chan *there, *back;
