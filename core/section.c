@@ -59,7 +59,23 @@ struct plugin_keys {
         { .name = NULL },                                                     \
     }
 
-static const struct moirai_option scheduler_keys[] = PLUGIN_KEYS("steal");
+/* How workers wait for work is the core's business, whoever orders it. */
+struct scheduler_keys {
+    const char *plugin;
+    int64_t spin;
+};
+
+static const struct moirai_option scheduler_keys[] = {
+    { .name = "plugin", .preset = "steal",
+      .help = "name, path of a module, or auto", .type = MOIRAI_STRING,
+      .offset = offsetof(struct scheduler_keys, plugin) },
+    { .name = "spin", .preset = "20us",
+      .help = "how long a worker looks for work before it sleeps",
+      .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(1000000000),
+      .offset = offsetof(struct scheduler_keys, spin) },
+    { .name = NULL },
+};
+
 static const struct moirai_option stacks_keys[] = PLUGIN_KEYS("mmap");
 static const struct moirai_option io_keys[] = PLUGIN_KEYS("auto");
 static const struct moirai_option transport_keys[] = PLUGIN_KEYS(NULL);
@@ -294,8 +310,13 @@ static int read_runtime(struct job *job, const struct mo_tree_node *node)
 
 static int read_scheduler(struct job *job, const struct mo_tree_node *node)
 {
-    return read_plain(job, MOIRAI_SCHED, scheduler_keys, node, "scheduler",
-                      &job->out->sched);
+    struct scheduler_keys keys = { .plugin = NULL };
+    struct mo_chosen_from what = { MOIRAI_SCHED, scheduler_keys, &keys };
+    int rc = mo_chosen_read(job->run, job->plugins, &what, node, "scheduler",
+                            &job->out->sched);
+
+    job->out->runtime.spin = keys.spin;
+    return rc;
 }
 
 static int read_stacks(struct job *job, const struct mo_tree_node *node)

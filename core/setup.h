@@ -17,13 +17,14 @@
 
 #include "report.h"
 
-/* The `runtime:` section. */
+/* The `runtime:` section, and what of `scheduler:` is the core's. */
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
     uint64_t blocking_threads;      /* most threads of the blocking pool */
     uint64_t max_tasks;             /* live at once; 0: no limit */
     uint64_t trace;                 /* events kept per worker; 0: off */
     int64_t stop_grace;             /* ns a stop waits after cancelling */
+    int64_t spin;                   /* ns a worker looks before it sleeps */
 };
 
 /* A plugin that was chosen, with its options filled in. */

@@ -36,7 +36,6 @@
 #include "task.h"
 #include "trace.h"
 
-#define SPIN_NS (20 * MOIRAI_US)    /* looking around before sleeping */
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
 #define TURNS 16                    /* tasks run between two housekeepings */
 
@@ -275,7 +274,7 @@ static struct moirai_task *look_harder(struct mo_worker *w)
         if (mo_load(&rt->exiting) != 0)
             return NULL;
         if (until == 0 && !simulated)
-            until = mo_runtime_now(rt) + SPIN_NS;
+            until = mo_runtime_now(rt) + rt->options.spin;
         if (mo_idle_search(w) && !simulated && mo_runtime_now(rt) < until) {
             mo_relax(round);
             continue;
