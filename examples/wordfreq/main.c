@@ -167,22 +167,19 @@ static void print_stats(const struct moirai_stats *stats,
 }
 
 /* Runs the job on `job->runtime`, and stops that. */
-static int run_job(struct job *job)
+static int run_job(struct job *job, struct moirai_stats *stats)
 {
-    struct moirai_stats stats = { .size = sizeof stats };
     int rc;
 
-    moirai_stats_read(job->runtime, &stats);
+    moirai_stats_read(job->runtime, stats);
     if (job->options.counters == 0)
-        job->options.counters = stats.workers;
+        job->options.counters = stats->workers;
     rc = moirai_run(job->runtime, job_run, job);
     if (rc != 0)
         fprintf(stderr, "wordfreq: %s\n", job->error.text[0] != '\0'
                 ? job->error.text : strerror(-rc));
-    moirai_stats_read(job->runtime, &stats);
+    moirai_stats_read(job->runtime, stats);
     moirai_stop(job->runtime, MOIRAI_NEVER, NULL);
-    if (job->options.stats)
-        print_stats(&stats, job);
     return rc;
 }
 
@@ -209,6 +206,7 @@ int main(int argc, char **argv)
         },
     };
     struct moirai_config config = { .size = sizeof config };
+    struct moirai_stats stats = { .size = sizeof stats };
     struct moirai_error error = { 0 };
     int rc;
 
@@ -219,9 +217,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.text);
         return EXIT_USAGE;
     }
-    rc = run_job(&job);
+    rc = run_job(&job, &stats);
     if (rc == 0)
         rc = print_total(&job);
+    if (job.options.stats)
+        print_stats(&stats, &job);
     counts_free(job.total);
     return rc != 0 || job.complained ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -181,6 +181,11 @@ ok $? "a full disk behind standard output"
 "$wordfreq" --stats "$odd/deep" 2>&1 > "$here/got" |
     grep -q '^ *[1-9][0-9]* blocking calls$'
 ok $? "statistics"
+count sim --stats --chunk=1K --grain=100 "$here/text"
+mv "$here/err" "$here/first"
+count sim --stats --chunk=1K --grain=100 "$here/text"
+cmp "$here/first" "$here/err"
+ok $? "the simulator does the same twice"
 
 # On a terminal: the job is held by a pipe until the line has been seen.
 draws() {

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2018,SC2019  # the letters of ASCII are meant
 # words.sh - what coreutils say the words of files are; for scripts to source.
 
 # words PATH...: every word under the paths, as `wordfreq -n 0` prints them.
