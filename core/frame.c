@@ -316,6 +316,7 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
     uintptr_t done;
 
     mo_task_leave_fiber(w, &frame->task);
+    mo_trace(mo_here(), MO_TRACE_END, frame->task.id, result < 0);
     frame->result = result;
     frame->failed = failed;
     done = mo_swap(&frame->done, DONE_ENDED);   /* the frame may be gone */

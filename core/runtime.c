@@ -52,6 +52,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
                              rt->worker_count);
         if (rt->os == NULL)
             return moirai_error_set(err, -ENOMEM, "out of memory");
+        mo_task_forget_sites();
     }
     mo_host_init(rt);
     return 0;

@@ -220,6 +220,9 @@ static void apply_attr(const struct moirai_runtime *rt,
         task->flags |= MO_TASK_PLACED;
 }
 
+/* The sites that have spawned, by their index. */
+static MO_ATOMIC(struct moirai_site *) sites[MO_SITES];
+
 /* The site's slot in every worker's table of counters; 0 counts the sites that
  * came too late for one of their own. */
 static uint32_t site_index(struct moirai_site *site)
@@ -233,7 +236,22 @@ static uint32_t site_index(struct moirai_site *site)
     fresh = mo_add(&last, 1) + 1;
     if (mo_cas(&site->index, &index, fresh))
         index = fresh;
-    return index < MO_SITES ? index : 0;
+    if (index >= MO_SITES)
+        return 0;
+    mo_store_relaxed(&sites[index], site);
+    return index;
+}
+
+void mo_task_forget_sites(void)
+{
+    for (uint32_t i = 0; i < MO_SITES; i++) {
+        struct moirai_site *site = mo_load_relaxed(&sites[i]);
+
+        if (site == NULL)
+            continue;
+        mo_store_relaxed(&site->own_stack, SITE_UNKNOWN);
+        mo_store_relaxed(&site->calm_runs, 0);
+    }
 }
 
 static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
@@ -246,6 +264,7 @@ static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
         mo_trace(w, MO_TRACE_SPAWN, task->id, task->site->line);
         return;
     }
+    site_index(task->site);
     task->id = outside_id(rt);
     mo_lock_take(&rt->outside_lock);
     mo_count(&rt->outside.spawned, 1);

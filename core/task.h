@@ -27,6 +27,10 @@ void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind);
 /* A task started on a small stack forks: its site learns. */
 void mo_task_forks(struct moirai_task *task);
 
+/* All sites have yet to learn: so that a simulation does not depend on what
+ * ran before it in the same process. */
+void mo_task_forget_sites(void);
+
 /* The body has returned (or failed): runs what is due at the end on the
  * running stack, tells handle and scope, frees the task. Can wait. */
 void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc);
