@@ -38,8 +38,8 @@ unsigned with_times(unsigned times);
 /* The threads of this process. */
 unsigned with_threads(void);
 
-/* Waits until this thread is the only one: those that were joined may show for
- * a moment longer. */
+/* Waits until there are no more threads than before the test's first runtime:
+ * those that were joined may show for a moment longer. */
 void with_alone(void);
 
 /* Waits until `flag` is not 0, however long: the test's deadline ends it. In a
