@@ -38,7 +38,7 @@ void moirai_dump(struct moirai_runtime *rt, int fd)
         const struct mo_worker *w = rt->workers[i];
 
         dprintf(fd, "worker %u: %s, %" PRIu64 " tasks ended, %" PRIu64
-                " waits\n", i, w->idle ? "asleep" : "awake",
+                " waits\n", i, mo_load_relaxed(&w->idle) ? "asleep" : "awake",
                 mo_load_relaxed(&w->count.finished),
                 mo_load_relaxed(&w->count.parked));
     }
@@ -50,7 +50,7 @@ void moirai_dump(struct moirai_runtime *rt, int fd)
         dprintf(fd, "task %u%s%s: %s, spawned at %s:%u, stack %zu KiB\n",
                 line.id, line.name != NULL ? " " : "",
                 line.name != NULL ? line.name : "", line.waits_on, line.file,
-                line.line, fiber->stack.size >> 10);
+                line.line, mo_load_relaxed(&fiber->shown_size) >> 10);
     }
 }
 

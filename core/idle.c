@@ -59,7 +59,7 @@ static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at)
     struct mo_worker *w = *at;
 
     *at = w->idle_next;
-    w->idle = false;
+    mo_store_relaxed(&w->idle, false);  /* dumps look without the lock */
     mo_sub(&idle->sleepers, 1);
     if (idle->keeper == w) {
         idle->keeper = idle->first;
@@ -234,7 +234,7 @@ static void go_on_list(struct mo_worker *w)
     }
     w->idle_next = idle->first;
     idle->first = w;
-    w->idle = true;
+    mo_store_relaxed(&w->idle, true);
     mo_add(&idle->sleepers, 1);
     mo_lock_drop(&idle->lock);
     if (searched)

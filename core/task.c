@@ -87,6 +87,7 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
     mo_store_relaxed(&fiber->shown_id, task->id);
     mo_store_relaxed(&fiber->shown_site, task->site);
     mo_store_relaxed(&fiber->shown_name, handle != NULL ? handle->name : NULL);
+    mo_store_relaxed(&fiber->shown_size, fiber->stack.size);
     mo_store(&fiber->task, task);
     mo_scope_link(task->scope, fiber);
     if (task->flags & MO_TASK_PLACED)

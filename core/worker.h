@@ -69,6 +69,7 @@ struct mo_fiber {
     MO_ATOMIC(uint32_t) shown_id;
     MO_ATOMIC(const struct moirai_site *) shown_site;
     MO_ATOMIC(const char *) shown_name;
+    MO_ATOMIC(size_t) shown_size;   /* of the stack */
 
     /* Of the code on this stack; only who runs it touches these. */
     struct moirai_frame *lent;      /* forks not in the split queue */
@@ -136,7 +137,7 @@ struct mo_worker {
     struct moirai_task *inbox_last;
     struct mo_parker parker;
     struct mo_worker *idle_next;    /* guarded by the idle lock, as is */
-    bool idle;
+    MO_ATOMIC(bool) idle;
 };
 
 /* Who sleeps, who looks for work; see idle.c. */
