@@ -253,7 +253,7 @@ TEST(cancel, of_an_empty_scope_is_an_error_all_the_same)
     with_each(cancel_simulated, NULL);
 }
 
-/* --- in every order ------------------------------------------------------------ */
+/* --- in every order ------------------------------------------------------ */
 
 static void cancel_seeded(bool early)
 {
@@ -298,7 +298,7 @@ TEST(cancel, ends_all_waits_whatever_the_order)
     with_seeds(1000, cancel_in_order, NULL);
 }
 
-/* --- by another thread --------------------------------------------------------- */
+/* --- by another thread --------------------------------------------------- */
 
 TEST(cancel, may_come_from_a_plain_thread)
 {

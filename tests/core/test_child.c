@@ -260,7 +260,7 @@ TEST(child, of_a_task_that_fails_there_ends_with_a_failure)
     finish(&p);
 }
 
-/* While workers are busy, locks of all sorts are held when the child is made. */
+/* While workers are busy, locks of all sorts are held at the fork. */
 static int churn(void *arg)
 {
     int *stop = arg;

@@ -38,7 +38,7 @@ static void fails_with(moirai_fn *body, struct story *s, int code)
     CHECK_EQ(moirai_scope_end(&scope), code);
 }
 
-/* --- handlers ------------------------------------------------------------------- */
+/* --- handlers ------------------------------------------------------------ */
 
 static void tell_a(void *arg)
 {
@@ -142,7 +142,7 @@ TEST(fail, may_happen_in_a_handler_and_the_others_still_run)
     with_each(failing_handler, NULL);
 }
 
-/* --- codes ---------------------------------------------------------------------- */
+/* --- codes --------------------------------------------------------------- */
 
 static int fail_with_code(void *arg)
 {
@@ -180,7 +180,7 @@ TEST(fail, is_counted)
     with_end(rt);
 }
 
-/* --- the others ------------------------------------------------------------------ */
+/* --- the others ---------------------------------------------------------- */
 
 static int live_on(void *arg)
 {
@@ -229,7 +229,7 @@ TEST(fail, leaves_others_alive)
     with_seeds(100, others, NULL);
 }
 
-/* --- locks ----------------------------------------------------------------------- */
+/* --- locks --------------------------------------------------------------- */
 
 static int fail_with_lock(void *arg)
 {
@@ -272,7 +272,7 @@ TEST(fail, passes_its_locks_on_and_says_that_their_owner_died)
     with_seeds(200, locks, NULL);
 }
 
-/* --- forks ----------------------------------------------------------------------- */
+/* --- forks --------------------------------------------------------------- */
 
 static int say_and_wait(void *arg)
 {
@@ -392,7 +392,7 @@ TEST(fail, of_a_stolen_fork_fails_whoever_joins_it)
     with_seeds(100, stolen_fork, NULL);
 }
 
-/* --- scopes ----------------------------------------------------------------------- */
+/* --- scopes -------------------------------------------------------------- */
 
 static int use_callers_memory(void *arg)
 {

@@ -17,7 +17,7 @@ struct sum {
     int yield_at;                   /* -1: never */
 };
 
-/* --- recursion ------------------------------------------------------------------ */
+/* --- recursion ----------------------------------------------------------- */
 
 static int fib(void *arg)
 {
@@ -89,7 +89,7 @@ TEST(frame, stolen_forks_come_back_with_their_results)
     }
 }
 
-/* --- flat ------------------------------------------------------------------------ */
+/* --- flat ---------------------------------------------------------------- */
 
 static int double_it(void *arg)
 {
@@ -193,7 +193,7 @@ TEST(frame, forks_and_scopes_mix)
     with_seeds(200, forks_and_scopes, NULL);
 }
 
-/* --- on plain threads -------------------------------------------------------------- */
+/* --- on plain threads ---------------------------------------------------- */
 
 TEST(frame, plain_threads_fork_too)
 {
@@ -205,7 +205,7 @@ TEST(frame, plain_threads_fork_too)
     CHECK_EQ(s.result, 610);
 }
 
-/* --- depth ------------------------------------------------------------------------- */
+/* --- depth --------------------------------------------------------------- */
 
 static int deep_in_the_fork(void *arg)
 {

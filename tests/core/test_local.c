@@ -93,7 +93,7 @@ TEST(local, is_dropped_also_when_the_task_never_waited_or_failed)
     with_end(rt);
 }
 
-/* --- destructors -------------------------------------------------------------------- */
+/* --- destructors --------------------------------------------------------- */
 
 static void wait_and_drop(void *value)
 {
@@ -161,7 +161,7 @@ TEST(local, destructors_may_set_values_again)
     with_end(rt);
 }
 
-/* --- forks ---------------------------------------------------------------------------- */
+/* --- forks --------------------------------------------------------------- */
 
 static int see_and_set(void *arg)
 {
@@ -188,7 +188,7 @@ TEST(local, a_fork_run_inline_shares_its_parents_values)
     with_one(1, fork_inline, &anything);
 }
 
-/* --- limits --------------------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------- */
 
 static int set_too_many(void *arg)
 {

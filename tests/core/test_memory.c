@@ -12,7 +12,7 @@
 #include "mem.h"
 #include "with.h"
 
-/* --- malloc, counted ------------------------------------------------------------------
+/* --- malloc, counted --------------------------------------------------------
  * These take the place of libc's for the whole program, which they call. The
  * sanitizers have their own in that place. */
 
@@ -169,7 +169,7 @@ TEST(memory, spawn_fork_join_send_and_receive_call_no_malloc_when_warm)
 #endif
 }
 
-/* --- the program's allocator ------------------------------------------------------------- */
+/* --- the program's allocator --------------------------------------------- */
 
 struct books {
     int64_t live;
@@ -226,7 +226,7 @@ TEST(memory, all_of_it_comes_from_the_programs_allocator_and_goes_back)
     CHECK_EQ(moirai_allocator_set(NULL), -EBUSY);
 }
 
-/* --- out of memory -------------------------------------------------------------------------- */
+/* --- out of memory ------------------------------------------------------- */
 
 /* Every allocation of a start fails once. Workers take stacks when they begin,
  * so a start may be over before a failure meets them: they try again. */

@@ -42,7 +42,7 @@ static int block_once(void *arg)
     return 0;
 }
 
-/* --- calls ------------------------------------------------------------------------ */
+/* --- calls --------------------------------------------------------------- */
 
 static int look_around(void *arg)
 {
@@ -105,7 +105,7 @@ TEST(pool, calls_that_block_hold_up_no_worker)
     with_each(others_go_on, NULL);
 }
 
-/* --- how many ---------------------------------------------------------------------- */
+/* --- how many ------------------------------------------------------------ */
 
 static int queue_up(void *arg)
 {
@@ -139,7 +139,7 @@ TEST(pool, calls_beyond_the_limit_of_threads_queue)
     with_alone();
 }
 
-/* --- cancellation -------------------------------------------------------------------- */
+/* --- cancellation -------------------------------------------------------- */
 
 static int block_and_note(void *arg)
 {

@@ -27,7 +27,7 @@ static int sleep_for_ever(void *arg)
     return moirai_sleep_until(MOIRAI_NEVER);
 }
 
-/* --- start and stop ---------------------------------------------------------------- */
+/* --- start and stop ------------------------------------------------------ */
 
 static int a_bit_of_all(void *arg)
 {
@@ -95,7 +95,7 @@ TEST(runtime, tells_how_long_a_start_takes)
     with_end(rt);
 }
 
-/* --- what is left at a stop ----------------------------------------------------------- */
+/* --- what is left at a stop ---------------------------------------------- */
 
 TEST(runtime, stop_cancels_and_reports_those_who_wait)
 {
@@ -178,7 +178,7 @@ TEST(runtime, stop_waits_for_tasks_that_end_by_themselves)
     CHECK_EQ(moirai_stop(rt, MOIRAI_NEVER, NULL), 0);
 }
 
-/* --- several --------------------------------------------------------------------------- */
+/* --- several ------------------------------------------------------------- */
 
 struct bridge {
     struct moirai_runtime *other;
@@ -244,7 +244,7 @@ TEST(runtime, several_run_at_once_and_stop_in_any_order)
     with_alone();
 }
 
-/* --- many, few threads, no burning ------------------------------------------------------- */
+/* --- many, few threads, no burning --------------------------------------- */
 
 static int sleep_10_ms(void *arg)
 {
@@ -343,7 +343,7 @@ TEST(runtime, with_two_workers_a_long_task_keeps_nobody_from_running)
     with_end(rt);
 }
 
-/* The long task itself spawned the others, so they are in its worker's queue. */
+/* The long task itself spawned the others: they are in its worker's queue. */
 static int spawn_then_compute(void *arg)
 {
     struct long_one *l = arg;
@@ -367,7 +367,7 @@ TEST(runtime, with_two_workers_what_a_long_task_spawned_runs_elsewhere)
     with_end(rt);
 }
 
-/* --- statistics --------------------------------------------------------------------------- */
+/* --- statistics ---------------------------------------------------------- */
 
 static int spawn_ten(void *arg)
 {

@@ -33,7 +33,7 @@ static int add_one(void *arg)
     return 0;
 }
 
-/* --- ends ---------------------------------------------------------------------- */
+/* --- ends ---------------------------------------------------------------- */
 
 static int sleep_and_add(void *arg)
 {
@@ -125,7 +125,7 @@ TEST(scope, nests)
     with_seeds(100, nested_scopes, NULL);
 }
 
-/* --- errors --------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------- */
 
 static int first_error(void *arg)
 {
@@ -208,7 +208,7 @@ TEST(scope, keeps_the_sentence_of_the_first_failure_cut_to_fit)
     with_each(texts, NULL);
 }
 
-/* --- deadlines ------------------------------------------------------------------ */
+/* --- deadlines ----------------------------------------------------------- */
 
 static int deadline_comes(void *arg)
 {
@@ -276,7 +276,7 @@ TEST(scope, cancels_nested_scopes_when_its_deadline_comes)
     with_seeds(200, deadline_of_the_outer, NULL);
 }
 
-/* --- begun too late -------------------------------------------------------------- */
+/* --- begun too late ------------------------------------------------------ */
 
 static int begin_when_cancelled(void *arg)
 {
@@ -330,7 +330,7 @@ TEST(scope, cancelled_still_starts_what_was_spawned)
     with_each(cancel_before_start, NULL);
 }
 
-/* --- from plain threads ------------------------------------------------------------ */
+/* --- from plain threads -------------------------------------------------- */
 
 TEST(scope, of_a_plain_thread_ends_with_its_tasks)
 {

@@ -20,7 +20,7 @@ struct shared {
     int n, ready;
 };
 
-/* --- one at a time ----------------------------------------------------------------- */
+/* --- one at a time ------------------------------------------------------- */
 
 static int count_up(void *arg)
 {
@@ -110,7 +110,7 @@ TEST(mutex, is_shared_by_tasks_of_several_runtimes)
     CHECK_EQ(s.count, 8 * s.turns);
 }
 
-/* --- first come, first served ------------------------------------------------------ */
+/* --- first come, first served -------------------------------------------- */
 
 struct turn {
     struct shared *shared;
@@ -161,7 +161,7 @@ TEST(mutex, goes_to_whoever_has_waited_longest_and_nobody_overtakes)
     with_one(1, fair, NULL);
 }
 
-/* --- what is refused ----------------------------------------------------------------- */
+/* --- what is refused ----------------------------------------------------- */
 
 static int hold_until(void *arg)
 {
@@ -222,7 +222,7 @@ TEST(mutex, refuses_who_cannot_have_it)
     with_end(rt);
 }
 
-/* --- waits that end otherwise ---------------------------------------------------------- */
+/* --- waits that end otherwise -------------------------------------------- */
 
 static int give_up(void *arg)
 {

@@ -22,7 +22,7 @@ static int add_one(void *arg)
     return 0;
 }
 
-/* --- spawn ------------------------------------------------------------------------ */
+/* --- spawn --------------------------------------------------------------- */
 
 static int spawn_many(void *arg)
 {
@@ -209,7 +209,7 @@ TEST(task, stacks_are_as_large_as_was_asked_for)
     with_each(stack_sizes, NULL);
 }
 
-/* --- admission ---------------------------------------------------------------------- */
+/* --- admission ----------------------------------------------------------- */
 
 static int wait_for_go(void *arg)
 {
@@ -271,7 +271,7 @@ TEST(task, none_is_spawned_in_a_cancelled_scope)
     with_each(cancelled_scope, NULL);
 }
 
-/* --- who am I ---------------------------------------------------------------------- */
+/* --- who am I ------------------------------------------------------------ */
 
 struct ids {
     uint32_t id[200];
@@ -312,7 +312,7 @@ TEST(task, ids_are_unique_whoever_spawns)
     with_end(rt);
 }
 
-/* --- pin --------------------------------------------------------------------------- */
+/* --- pin ----------------------------------------------------------------- */
 
 static int pin_now_and_then(void *arg)
 {
@@ -400,7 +400,7 @@ TEST(task, a_pin_ends_with_its_task)
     with_one(2, pin_is_not_inherited, NULL);
 }
 
-/* --- errno --------------------------------------------------------------------------- */
+/* --- errno --------------------------------------------------------------- */
 
 static __attribute__((noinline)) void set_errno(int value)
 {

@@ -75,7 +75,7 @@ static char *trace_of(unsigned long seed, const char *events)
     return text;
 }
 
-/* Lines are "WORKER EVENT TASK ARGUMENT"; those of the event, of any if NULL. */
+/* Lines are "WORKER EVENT TASK ARGUMENT"; those of the event, or all. */
 static unsigned events(const char *text, const char *event)
 {
     unsigned n = 0;

@@ -4,8 +4,6 @@
  * by its deadline, by cancellation; and none of them starves another.
  */
 #include <errno.h>
-#include <sched.h>
-#include <string.h>
 
 #include "check.h"
 #include "with.h"
@@ -16,7 +14,7 @@ static int sleep_a_little(void *arg)
     return moirai_sleep_until(moirai_after(MOIRAI_MS));
 }
 
-/* --- who yields lets others go on ------------------------------------------ */
+/* --- who yields lets others go on ---------------------------------------- */
 
 struct flags {
     int slept, stop, moved;
@@ -127,7 +125,7 @@ TEST_LONG(wait, tasks_that_pass_a_mutex_do_not_hold_up_a_timer, 20)
     with_each(passers_and_a_sleeper, NULL);
 }
 
-/* --- deadlines ---------------------------------------------------------------- */
+/* --- deadlines ----------------------------------------------------------- */
 
 static int sleep_past_own_deadline(void *arg)
 {
@@ -144,39 +142,25 @@ static int sleep_past_own_deadline(void *arg)
 static int task_with_a_deadline(void *arg)
 {
     struct moirai_attr attr = MOIRAI_ATTR_INIT;
-    struct moirai_handle *handle;
+    struct moirai_scope scope;
     int64_t woke = 0;
-    int result = 0;
 
     (void)arg;
     attr.deadline_ns = moirai_after(2 * MOIRAI_MS);
-    CHECK_EQ(moirai_spawn_with(NULL, sleep_past_own_deadline, &woke, &attr,
-                               &handle), 0);
-    CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, &result), 0);
-    CHECK_EQ(result, -ETIMEDOUT);
-    moirai_handle_put(handle);
-    return 0;
-}
-
-static int in_a_scope(void *arg)
-{
-    struct moirai_scope scope;
-    moirai_fn *body = *(moirai_fn **)arg;
-
     CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
-    CHECK_EQ(moirai_spawn(&scope, body, NULL), 0);
-    moirai_scope_end(&scope);
+    CHECK_EQ(moirai_spawn_with(&scope, sleep_past_own_deadline, &woke, &attr,
+                               NULL), 0);
+    CHECK_EQ(moirai_scope_end(&scope), -ETIMEDOUT);
     return 0;
 }
 
 TEST(wait, the_deadline_of_a_task_ends_its_sleep)
 {
-    moirai_fn *body = task_with_a_deadline;
-
-    with_each(in_a_scope, &body);
+    with_each(task_with_a_deadline, NULL);
+    with_seeds(50, task_with_a_deadline, NULL);
 }
 
-/* --- a herd of waits of every kind --------------------------------------------- */
+/* --- a herd of waits of every kind --------------------------------------- */
 
 TEST(wait, a_thread_that_spawns_always_finds_a_worker_awake)
 {

@@ -56,7 +56,7 @@ static void moved(void)
     __atomic_fetch_add(&progress, 1, __ATOMIC_RELAXED);
 }
 
-/* --- what a task can do -------------------------------------------------------- */
+/* --- what a task can do -------------------------------------------------- */
 
 struct tally {                      /* of the tasks of one scope */
     int ended;
@@ -169,7 +169,7 @@ static moirai_fn *const doings[] = {
 
 #define DOINGS (sizeof doings / sizeof doings[0])
 
-/* --- what waits until it is cancelled -------------------------------------------- */
+/* --- what waits until it is cancelled ------------------------------------ */
 
 static int wait_sleeping(void *arg)
 {
@@ -217,7 +217,7 @@ static moirai_fn *const waits[] = {
 
 #define WAITS (sizeof waits / sizeof waits[0])
 
-/* --- what actors do ----------------------------------------------------------------- */
+/* --- what actors do ------------------------------------------------------ */
 
 static void do_scope(struct dice *dice)
 {
@@ -432,7 +432,7 @@ static int drain(void *arg)
     return 0;
 }
 
-/* --- the whole -------------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 static unsigned setting(const char *name, unsigned preset)
 {
