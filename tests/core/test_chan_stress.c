@@ -222,23 +222,48 @@ TEST_LONG(stress, threads_alone_lose_nothing, 300)
     run_crowds(1, RECEIVERS);
 }
 
-/* --- a hundred thousand wait ---------------------------------------------- */
+/* --- a hundred thousand wait --------------------------------------------- */
 
 struct many {
     struct moirai_chan *chan;
-    _Atomic int64_t sum, closed;
+    _Atomic int64_t begun, sum, closed;
 };
 
 static int wait_for_one(void *arg)
 {
     struct many *many = arg;
-    int64_t got = talk_recv(many->chan, MOIRAI_NEVER);
+    int64_t got;
 
+    atomic_fetch_add(&many->begun, 1);
+    got = talk_recv(many->chan, MOIRAI_NEVER);
     if (got == -EPIPE)
         atomic_fetch_add(&many->closed, 1);
-    else
+    else if (got >= 0)
         atomic_fetch_add(&many->sum, got);
     return 0;
+}
+
+static int64_t receivers_of(struct mo_chan *c)
+{
+    int64_t n = 0;
+
+    mo_word_lock(&c->lock);
+    for (const struct mo_node *at = c->receivers.first; at != NULL;
+         at = at->next)
+        n++;
+    mo_word_unlock(&c->lock);
+    return n;
+}
+
+/* Returns when all of them wait. */
+static void spawn_many(struct moirai_scope *scope, struct many *many,
+                       int64_t n)
+{
+    talk_begin(scope);
+    for (int64_t i = 0; i < n; i++)
+        CHECK_EQ(moirai_spawn(scope, wait_for_one, many), 0);
+    while (atomic_load(&many->begun) < n || receivers_of(many->chan->to) < n)
+        CHECK_EQ(moirai_yield(), 0);
 }
 
 static int park_many(void *arg)
@@ -248,9 +273,7 @@ static int park_many(void *arg)
     struct moirai_scope scope;
 
     (void)arg;
-    talk_begin(&scope);
-    for (int64_t i = 0; i < n; i++)
-        CHECK_EQ(moirai_spawn(&scope, wait_for_one, &many), 0);
+    spawn_many(&scope, &many, n);
     for (int64_t i = 1; i <= n / 2; i++)
         CHECK_EQ(talk_send(many.chan, i, MOIRAI_NEVER), 0);
     CHECK_EQ(moirai_chan_close(many.chan), 0);
@@ -274,12 +297,11 @@ static int cancel_many(void *arg)
     struct moirai_scope scope;
 
     (void)arg;
-    talk_begin(&scope);
-    for (int64_t i = 0; i < n; i++)
-        CHECK_EQ(moirai_spawn(&scope, wait_for_one, &many), 0);
-    CHECK_EQ(talk_send(many.chan, 1, MOIRAI_NEVER), 0);
+    spawn_many(&scope, &many, n);
+    CHECK_EQ(talk_send(many.chan, 1, MOIRAI_NOW), 0);
     moirai_scope_cancel(&scope);
     CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    CHECK_EQ(atomic_load(&many.sum), 1);
     CHECK_EQ(talk_send(many.chan, 1, MOIRAI_NOW), -EAGAIN);
     moirai_chan_put(many.chan);
     return 0;
@@ -290,7 +312,7 @@ TEST_LONG(stress, a_hundred_thousand_wait_and_are_cancelled, 120)
     with_one(2, cancel_many, NULL);
 }
 
-/* --- two runtimes --------------------------------------------------------- */
+/* --- two runtimes -------------------------------------------------------- */
 
 struct pair {
     struct moirai_chan *there, *back;
