@@ -2,12 +2,13 @@
 /*
  * parking.c - every way to wait, in small, under many seeds.
  *
- *     parking FIRST COUNT
+ *     parking FIRST COUNT [--trace]
  *
  * Runs one short program per seed on the simulator, three workers in one
  * thread. A wake-up that is lost leaves everything waiting for ever, which the
  * simulator reports and aborts on; a wake-up too many, or a wait that ends
- * early, shows in the sums. Exit 1 names the seed.
+ * early, shows in the sums. Exit 1 names the seed. --trace writes what happened
+ * to standard output.
  *
  * tests/check_planted.sh runs it against the core as it is, and against cores
  * with one fault each.
@@ -17,6 +18,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define TASKS 4
 
@@ -121,11 +124,12 @@ static int program(void *arg)
     return wait_and_cancel(&scope);
 }
 
-static int run_seed(unsigned long seed)
+static int run_seed(unsigned long seed, bool trace)
 {
     char text[64];
     const char *const set[] = { "scheduler.plugin=sim", "runtime.workers=3",
-                                text, NULL };
+                                text, trace ? "runtime.trace=65536" : NULL,
+                                NULL };
     struct moirai_config config = { .size = sizeof config, .set = set };
     struct moirai_runtime *rt;
     struct moirai_error err;
@@ -138,6 +142,7 @@ static int run_seed(unsigned long seed)
         return rc;
     }
     rc = moirai_run(rt, program, NULL);
+    moirai_trace_dump(rt, STDOUT_FILENO);   /* nothing unless it is on */
     if (rc == 0)
         rc = moirai_stop(rt, MOIRAI_NEVER, NULL);
     return rc;
@@ -147,9 +152,10 @@ int main(int argc, char **argv)
 {
     unsigned long first = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
     unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 0) : 1000;
+    bool trace = argc > 3 && strcmp(argv[3], "--trace") == 0;
 
     for (unsigned long seed = first; seed < first + n; seed++) {
-        int rc = run_seed(seed);
+        int rc = run_seed(seed, trace);
 
         if (rc != 0) {
             fprintf(stderr, "parking: seed %lu: %d\n", seed, rc);

@@ -32,7 +32,8 @@ void with_each(moirai_fn *body, void *arg);
  * which seed it was if the body did not return 0. */
 void with_seeds(unsigned long seeds, moirai_fn *body, void *arg);
 
-/* How often to repeat what takes a while: less under sanitizers. */
+/* How often to repeat what takes a while: less under sanitizers, and where
+ * MO_TEST_BRIEF is set because all is repeated. */
 unsigned with_times(unsigned times);
 
 /* The threads of this process. */

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check_long.sh - the core's tests, many times in a row.
+#
+#     tests/check_long.sh PROGRAM...
+#
+# Runs in the build folder, as part of `make check-long`. Each round runs every
+# program once, briefly (fewer repetitions and seeds), on 1, 2, 4 and 8 workers
+# by turns where a test does not say itself how many. MO_LONG_TIMES is how many
+# rounds there are (20). One case per program; the first failure ends it.
+set -u
+times=${MO_LONG_TIMES:-20}
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+MO_TEST_BRIEF=1
+export MO_TEST_BRIEF
+unset MO_TEST_LONG
+
+# workers ROUND
+workers() {
+    case $(($1 % 4)) in
+    0) echo 1 ;;
+    1) echo 2 ;;
+    2) echo 4 ;;
+    3) echo 8 ;;
+    esac
+}
+
+# rounds PROGRAM: fails with the round's output in $log.
+rounds() {
+    round=0
+    while [ "$round" -lt "$times" ]; do
+        MOIRAI_WORKERS=$(workers "$round")
+        export MOIRAI_WORKERS
+        timeout --kill-after=10 600 "$1" > "$log" 2>&1 || return 1
+        round=$((round + 1))
+    done
+}
+
+echo "1..$#"
+n=0
+for program in "$@"; do
+    n=$((n + 1))
+    if rounds "$program"; then
+        echo "ok $n - $program, $times times"
+    else
+        sed 's/^/# /' "$log"
+        echo "not ok $n - $program, round $round on $MOIRAI_WORKERS workers"
+    fi
+done
