@@ -42,7 +42,7 @@ assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h
 locale.h math.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h tgmath.h threads.h
 time.h uchar.h wchar.h wctype.h aio.h arpa/* cpuid.h dirent.h dlfcn.h elf.h
-endian.h fcntl.h fnmatch.h ftw.h getopt.h glob.h grp.h ifaddrs.h immintrin.h
+endian.h err.h fcntl.h fnmatch.h ftw.h getopt.h glob.h grp.h ifaddrs.h immintrin.h
 langinfo.h libgen.h link.h linux/* malloc.h mqueue.h net/* netdb.h netinet/*
 poll.h pthread.h pwd.h regex.h sched.h semaphore.h spawn.h strings.h sys/*
 sysexits.h syslog.h termios.h ucontext.h unistd.h utime.h x86intrin.h
