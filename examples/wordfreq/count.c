@@ -23,7 +23,8 @@
 
 struct piece {                      /* a fork */
     struct stage *stage;
-    const char *begin, *end;
+    const char *begin;
+    const char *end;
     _Atomic(struct counts *) table; /* NULL: none left here so far */
 };
 
@@ -37,7 +38,7 @@ static struct counts *table_get(struct job *job)
 
     if (moirai_chan_recv(job->spares, &table, MOIRAI_NOW) == 0)
         return table;
-    return counts_new();
+    return counts_make();
 }
 
 static int hand_over(struct stage *stage, struct counts *table)
@@ -66,8 +67,10 @@ static int count_piece(void *arg)
 {
     struct piece *piece = arg;
     struct counts *table;
-    int rc, put;
+    int rc;
+    int put;
 
+    /* Pairs with the release in count_range. */
     table = atomic_exchange_explicit(&piece->table, BEGUN,
                                      memory_order_acquire);
     if (table != NULL)
@@ -96,7 +99,8 @@ static int count_range(struct stage *stage, struct counts *table,
     struct piece right = { .stage = stage, .end = end };
     struct counts *none = NULL;
     struct moirai_frame frame;
-    int rc, right_rc;
+    int rc;
+    int right_rc;
 
     if ((size_t)(end - begin) <= stage->job->options.grain)
         return counts_text(table, begin, end);
@@ -106,6 +110,7 @@ static int count_range(struct stage *stage, struct counts *table,
 
     moirai_fork(&frame, count_piece, &right);
     rc = count_range(stage, table, begin, right.begin);
+    /* Pairs with the acquire in count_piece. */
     atomic_compare_exchange_strong_explicit(&right.table, &none, table,
                                             memory_order_release,
                                             memory_order_relaxed);

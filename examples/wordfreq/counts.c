@@ -24,7 +24,8 @@ static_assert(sizeof(struct counts) <= CACHE_LINE, "one table, one line");
 /* The arena: blocks of memory that are only freed together. */
 struct block {
     struct block *older;
-    size_t used, size;
+    size_t used;
+    size_t size;
     alignas(struct tail) char memory[];
 };
 
@@ -67,7 +68,7 @@ static void arena_free(struct block *arena)
 
 /* Large tables are on huge pages where there are any: words are all over
  * them, and each first touch of a small page is a trip into the kernel. */
-static struct word *slots_new(unsigned bits)
+static struct word *slots_make(unsigned bits)
 {
     size_t bytes = sizeof(struct word) << bits;
     bool huge = bytes >= HUGE_PAGE;
@@ -83,14 +84,14 @@ static struct word *slots_new(unsigned bits)
 
 /* Aligned, so that no two tables share a cache line: `used` is written for
  * every new word, beside fields that are read for every word. */
-struct counts *counts_new(void)
+struct counts *counts_make(void)
 {
     struct counts *counts = aligned_alloc(CACHE_LINE, CACHE_LINE);
 
     if (counts == NULL)
         return NULL;
     *counts = (struct counts){
-        .slots = slots_new(FIRST_BITS),
+        .slots = slots_make(FIRST_BITS),
         .size = (size_t)1 << FIRST_BITS,
         .shift = 64 - FIRST_BITS,
     };
@@ -162,7 +163,7 @@ static int resize(struct counts *counts, unsigned bits)
 {
     struct word *old = counts->slots;
     struct word *end = old + counts->size;
-    struct word *slots = slots_new(bits);
+    struct word *slots = slots_make(bits);
 
     if (slots == NULL)
         return -ENOMEM;

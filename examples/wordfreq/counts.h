@@ -51,7 +51,7 @@ struct counts {
 #define WORD_INLINE 16
 
 /* An empty table; NULL: out of memory. counts_free takes it, or NULL. */
-struct counts *counts_new(void);
+struct counts *counts_make(void);
 void counts_free(struct counts *counts);
 
 /* Counts the words between begin and end, which must not lie inside a word.

@@ -47,7 +47,8 @@ struct file {
 /* Text that begins and ends between words. */
 struct chunk {
     char *text;                     /* room for size + COUNTS_PAD bytes */
-    size_t used, size;
+    size_t used;
+    size_t size;
 };
 
 struct job {
@@ -68,7 +69,8 @@ struct job {
 /* What a task of a stage holds. */
 struct stage {
     struct job *job;
-    struct moirai_chan *in, *out;   /* own endpoints; NULL where it has none */
+    struct moirai_chan *in;         /* own endpoints; NULL where it has none */
+    struct moirai_chan *out;
 };
 
 /* The stages: 0 when the input has ended, or a negative errno, which ends the

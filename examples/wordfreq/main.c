@@ -49,9 +49,9 @@ static const char usage_text[] =
     "  -h, --help          print this\n"
     "\n"
     "Directories are walked; links in them are not followed. A single - is\n"
-    "standard input. Without paths: the text under /usr/share/common-licenses,\n"
+    "standard input. Without paths: /usr/share/common-licenses,\n"
     "/usr/share/perl, /usr/share/perl5 and /usr/include, where they exist.\n"
-    "Exits with 1 if something could not be read, with 2 if it could not start.\n";
+    "Exits with 1 if something could not be read, 2 if it could not start.\n";
 
 enum { OPT_CHUNK = 256, OPT_GRAIN, OPT_COUNTERS, OPT_STATS };
 
@@ -78,8 +78,9 @@ void job_complain(struct job *job, const char *path, int code)
 static uint64_t number(const char *name, const char *text, uint64_t min,
                        uint64_t max)
 {
+    uint64_t scale = 1;
+    uint64_t value;
     char *end;
-    uint64_t value, scale = 1;
 
     errno = 0;
     value = strtoull(text, &end, 10);

@@ -119,7 +119,7 @@ static int member_run(void *arg)
     return rc;
 }
 
-static int member_new(struct job *job, int (*run)(struct stage *),
+static int member_make(struct job *job, int (*run)(struct stage *),
                       struct moirai_chan *in, struct moirai_chan *out,
                       struct member **made)
 {
@@ -152,7 +152,7 @@ static int spawn_stage(struct moirai_scope *scope, struct job *job, unsigned n,
     while (n-- > 0 && rc == 0) {
         struct member *member;
 
-        rc = member_new(job, run, in, out, &member);
+        rc = member_make(job, run, in, out, &member);
         if (rc != 0)
             break;
         rc = moirai_spawn(scope, member_run, member);

@@ -27,11 +27,13 @@
 struct reader {
     struct job *job;
     struct file *names[NAMES];
-    size_t next, count;             /* of names: not opened yet, in all */
+    size_t next;                    /* the first name not opened yet */
+    size_t count;                   /* names in all */
     int fd;                         /* names[next - 1]; -1: none is open */
     struct chunk *chunk;            /* being filled; NULL: none yet */
     char *carry;                    /* begins the next chunk */
-    size_t carry_used, carry_size;
+    size_t carry_used;
+    size_t carry_size;
 };
 
 void chunk_free(struct chunk *chunk)

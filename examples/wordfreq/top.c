@@ -31,11 +31,13 @@ static int compare_entries(const void *a, const void *b)
 /* Moves the n first of `words` to its front, in any order. */
 static void partition(const struct word **words, size_t count, size_t n)
 {
-    size_t low = 0, high = count;
+    size_t low = 0;
+    size_t high = count;
 
     while (high - low > 1) {
         const struct word *pivot = words[low + (high - low - 1) / 2];
-        size_t i = low, j = high - 1;
+        size_t i = low;
+        size_t j = high - 1;
 
         for (;; i++, j--) {
             const struct word *word;
