@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # check_long.sh - the core's tests, many times in a row.
 #
-#     tests/check_long.sh PROGRAM...
+#     tests/check_long.sh [PROGRAM...]
 #
-# Runs in the build folder, as part of `make check-long`. Each round runs every
-# program once, briefly (fewer repetitions and seeds), on 1, 2, 4 and 8 workers
-# by turns where a test does not say itself how many. MO_LONG_TIMES is how many
-# rounds there are (20). One case per program; the first failure ends it.
+# Runs in the build folder, as part of `make check-long`; without arguments
+# every program of tests/core. Each is run MO_LONG_TIMES times (20), briefly,
+# that is with fewer repetitions and seeds: on 1, 2, 4 and 8 workers by turns
+# where a test does not say itself how many. One case per program; its first
+# failure ends it.
 set -u
 times=${MO_LONG_TIMES:-20}
 log=$(mktemp) || exit 1
@@ -37,6 +38,14 @@ rounds() {
     done
 }
 
+if [ $# -eq 0 ]; then
+    for program in tests/core/test_*; do
+        case $program in
+        *.*) ;;
+        *) [ -x "$program" ] && set -- "$@" "$program" ;;
+        esac
+    done
+fi
 echo "1..$#"
 n=0
 for program in "$@"; do
