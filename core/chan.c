@@ -5,7 +5,10 @@
  * An endpoint is counted by its holders, a channel by its endpoints. When the
  * last endpoint that may send goes, the channel closes; when the last of all
  * goes, it ends, and what nobody received is dropped. Whoever is inside a call
- * holds an endpoint, so nothing goes away under anybody.
+ * holds an endpoint, so nothing goes away under anybody; and who puts one keeps
+ * a hold on the channel until everybody has been told what that meant. For all
+ * others the endpoint goes in one step: nobody finds a channel by its name that
+ * has closed because it is about to lose its last endpoint.
  *
  * Closing marks the channel first; from then on nobody queues. Then it takes
  * the waiters out a few at a time: a hundred thousand of them must not keep a
@@ -175,13 +178,25 @@ int mo_chan_attach(struct mo_chan *c, uint32_t mode,
         rc = c->ops->attach(c->state, mode, &endpoint->view);
     if (rc == 0) {
         c->endpoints++;
+        c->holds++;
         c->sending += (mode & MOIRAI_SEND) != 0;
     }
     mo_word_unlock(&c->lock);
     return rc;
 }
 
-bool mo_chan_detach(struct moirai_chan *endpoint)
+/* Marks it; the lock is held. False: it was closed already. */
+static bool mark_closed(struct mo_chan *c)
+{
+    if (c->closed)
+        return false;
+    c->closed = true;
+    if (c->ops->seal != NULL)
+        c->ops->seal(c->state);
+    return true;
+}
+
+bool mo_chan_detach(struct moirai_chan *endpoint, bool *closed)
 {
     struct mo_chan *c = endpoint->to;
     bool last;
@@ -189,6 +204,8 @@ bool mo_chan_detach(struct moirai_chan *endpoint)
     mo_word_lock(&c->lock);
     if (c->ops->detach != NULL)
         c->ops->detach(c->state, endpoint->view);
+    if ((endpoint->mode & MOIRAI_SEND) != 0 && --c->sending == 0)
+        *closed = mark_closed(c);
     last = --c->endpoints == 0;
     mo_word_unlock(&c->lock);
     return last;
@@ -278,17 +295,6 @@ struct moirai_chan *moirai_chan_get(struct moirai_chan *chan)
     return chan;
 }
 
-/* Marks it; the lock is held. False: it was closed already. */
-static bool mark_closed(struct mo_chan *c)
-{
-    if (c->closed)
-        return false;
-    c->closed = true;
-    if (c->ops->seal != NULL)
-        c->ops->seal(c->state);
-    return true;
-}
-
 static uint32_t take_out(struct mo_queue *queue, struct mo_queue *woken)
 {
     uint32_t n = 0;
@@ -338,34 +344,36 @@ int moirai_chan_close(struct moirai_chan *chan)
     return 0;
 }
 
-static void leave_senders(struct mo_chan *c)
+/* One hold less; the last one ends the channel. */
+static void let_go(struct mo_chan *c)
 {
-    bool closed = false;
+    bool last;
 
     mo_word_lock(&c->lock);
-    if (--c->sending == 0)
-        closed = mark_closed(c);
+    last = --c->holds == 0;
     mo_word_unlock(&c->lock);
-    if (closed)
-        tell_closed(c);
+    if (last)
+        mo_chan_destroy(c);
 }
 
 void moirai_chan_put(struct moirai_chan *chan)
 {
     struct mo_chan *c;
-    bool last;
+    bool closed = false;
 
     if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
         return;
     if (mo_sub(&chan->references, 1) != 1)
         return;
     c = chan->to;
-    if (chan->mode & MOIRAI_SEND)
-        leave_senders(c);
-    last = c->name != NULL ? mo_name_detach(chan) : mo_chan_detach(chan);
+    if (c->name != NULL)
+        mo_name_detach(chan, &closed);
+    else
+        mo_chan_detach(chan, &closed);
+    if (closed)
+        tell_closed(c);
     mo_mem_free(chan);
-    if (last)
-        mo_chan_destroy(c);
+    let_go(c);
 }
 
 size_t moirai_chan_length(struct moirai_chan *chan)

@@ -34,6 +34,7 @@ struct mo_chan {
 
     uint32_t endpoints;
     uint32_t sending;               /* of them, those that may */
+    uint32_t holds;                 /* they, and who is about to leave */
     struct moirai_runtime *runtime; /* constant, as are: */
     const struct moirai_chan_ops *ops;
     const char *plugin;
@@ -74,9 +75,10 @@ const char *mo_chan_differs(struct mo_chan *c, const struct moirai_elem *elem);
 int mo_chan_attach(struct mo_chan *c, uint32_t mode,
                    struct moirai_chan *endpoint);
 
-/* One endpoint less, whose memory stays. True: it was the last, and the caller
- * destroys the channel. name.c calls it for channels that have a name. */
-bool mo_chan_detach(struct moirai_chan *endpoint);
+/* One endpoint less; its memory and its hold on the channel stay. True: it was
+ * the last. *closed: nobody is left to send, and those who wait have to be told
+ * that. name.c calls it for channels that have a name. */
+bool mo_chan_detach(struct moirai_chan *endpoint, bool *closed);
 
 /* The runtime that the caller means; NULL: none. */
 struct moirai_runtime *mo_chan_runtime(struct moirai_runtime *runtime);

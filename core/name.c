@@ -59,23 +59,20 @@ static struct mo_name *find(struct mo_name *n, const char *text)
     return n;
 }
 
-bool mo_name_detach(struct moirai_chan *endpoint)
+void mo_name_detach(struct moirai_chan *endpoint, bool *closed)
 {
     struct mo_chan *c = endpoint->to;
     struct mo_names *names = c->runtime->names;
     struct mo_name **at;
-    bool last;
 
     mo_lock_take(&names->lock);
-    last = mo_chan_detach(endpoint);
-    if (last) {
+    if (mo_chan_detach(endpoint, closed)) {
         at = bucket(names, c->name->text);
         while (*at != c->name)
             at = &(*at)->next;
         *at = c->name->next;
     }
     mo_lock_drop(&names->lock);
-    return last;
 }
 
 /* What an open asks for. */

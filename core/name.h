@@ -26,6 +26,6 @@ void mo_names_close(struct mo_names *names);
 
 /* mo_chan_detach for the endpoint of a channel that has a name: the last one
  * takes it out of the table. */
-bool mo_name_detach(struct moirai_chan *endpoint);
+void mo_name_detach(struct moirai_chan *endpoint, bool *closed);
 
 #endif

@@ -5,6 +5,7 @@
  * Built twice: once with the core as it is, where tasks change places when
  * they wait, and once with the core where they may at every atomic operation.
  */
+#include "mem.h"
 #include "talk.h"
 
 struct small {
@@ -169,5 +170,59 @@ TEST(chan_sim, plain_thread_takes_part)
         CHECK_EQ(talk_recv(out, MOIRAI_NEVER), -EPIPE);
         moirai_chan_put(out);
         with_end(rt);
+    }
+}
+
+/* --- names ----------------------------------------------------------------- */
+
+static int open_talk_put(void *arg)
+{
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+
+    (void)arg;
+    for (int64_t i = 0; i < 3; i++) {
+        struct moirai_chan *chan = NULL;
+
+        CHECK_EQ(moirai_chan_open(NULL, "words", MOIRAI_BOTH, &elem, &chan,
+                                  NULL), 0);
+        CHECK_EQ(talk_send(chan, i, MOIRAI_NOW), 0);
+        CHECK(talk_recv(chan, MOIRAI_NOW) >= 0);
+        moirai_chan_put(chan);
+    }
+    return 0;
+}
+
+/* All the memory of a run comes back, so no channel was made in vain; and an
+ * endpoint whose channel has gone would find it full of something else. */
+static void open_with_seed(unsigned seed)
+{
+    struct moirai_config config = { .size = sizeof config };
+    struct moirai_runtime *rt = NULL;
+    struct moirai_error err = { 0 };
+    char text[200];
+
+    snprintf(text, sizeof text,
+             "runtime: {workers: 3}\n"
+             "scheduler: {plugin: sim, seed: %u}\n"
+             "channels: {words: {capacity: 4}}\n", seed);
+    config.text = text;
+    mo_mem_watch(0);
+    CHECK_FMT(moirai_start(&rt, &config, &err) == 0, "%s", err.text);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(moirai_spawn(moirai_runtime_scope(rt), open_talk_put, NULL),
+                 0);
+    with_end(rt);
+}
+
+TEST(chan_sim, name_is_opened_and_left_in_any_order)
+{
+    unsigned seeds = with_times(1000);
+
+    open_with_seed(0);              /* what stays for the next one */
+    mo_mem_unwatch();
+    for (unsigned seed = 1; seed <= seeds; seed++) {
+        open_with_seed(seed);
+        CHECK_FMT(mo_mem_unwatch().live == 0, "scheduler.seed=%u leaks",
+                  seed);
     }
 }
