@@ -129,13 +129,13 @@ static int interrupt(void *arg)
     return 0;
 }
 
-TEST(chan_sim, talk_in_any_order)
+TEST_LONG(chan_sim, talk_in_any_order, 180)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
         with_seeds(capacity == 0 ? 1000 : 300, talk, &capacity);
 }
 
-TEST(chan_sim, interrupted_in_any_order)
+TEST_LONG(chan_sim, interrupted_in_any_order, 180)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
         with_seeds(capacity == 0 ? 1000 : 300, interrupt, &capacity);
@@ -152,7 +152,7 @@ static int send_five(void *arg)
     return 0;
 }
 
-TEST(chan_sim, plain_thread_takes_part)
+TEST_LONG(chan_sim, plain_thread_takes_part, 180)
 {
     unsigned seeds = with_times(300);
 
@@ -214,7 +214,7 @@ static void open_with_seed(unsigned seed)
     with_end(rt);
 }
 
-TEST(chan_sim, name_is_opened_and_left_in_any_order)
+TEST_LONG(chan_sim, name_is_opened_and_left_in_any_order, 180)
 {
     unsigned seeds = with_times(1000);
 
