@@ -97,6 +97,10 @@ bool mo_wait_claim(struct mo_waiter *waiter)
 
 void mo_wait_end(struct mo_waiter *waiter, int result)
 {
+    struct mo_worker *w = mo_self();
+
+    if (w != NULL)
+        mo_count(&w->count.woken, 1);
     waiter->result = result;
     if (waiter->fiber == NULL) {
         mo_unpark(waiter->parker);
