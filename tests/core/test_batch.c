@@ -28,7 +28,7 @@ static void fill_run(int64_t *values, int64_t n, int64_t first)
         values[i] = first + i;
 }
 
-/* --- without waiting ------------------------------------------------------ */
+/* --- without waiting ----------------------------------------------------- */
 
 static int try_batches(void *arg)
 {
@@ -88,7 +88,7 @@ TEST(batch, wraps_around_anywhere)
     with_one(1, wrap_around, NULL);
 }
 
-/* --- waiting -------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------- */
 
 struct party {
     struct moirai_chan *chan;
@@ -256,7 +256,7 @@ TEST(batch, waits_once_for_all_its_messages)
     }
 }
 
-/* --- ending early --------------------------------------------------------- */
+/* --- ending early -------------------------------------------------------- */
 
 static int end_early(void *arg)
 {

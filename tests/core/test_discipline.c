@@ -13,7 +13,7 @@
 
 #define ROOM 4
 
-/* --- newest first: messages have to pass through the store ---------------- */
+/* --- newest first: messages have to pass through the store --------------- */
 
 struct pile {
     int64_t at[ROOM];
@@ -93,7 +93,7 @@ static const struct moirai_chan_ops pile_ops = {
     .capacity = pile_capacity,
 };
 
-/* --- each endpoint that receives sees every message ----------------------- */
+/* --- each endpoint that receives sees every message ---------------------- */
 
 #define VIEWS 3
 
@@ -193,7 +193,7 @@ static const struct moirai_chan_ops tape_ops = {
     .detach = tape_detach,
 };
 
-/* --- making them ---------------------------------------------------------- */
+/* --- making them --------------------------------------------------------- */
 
 static struct moirai_chan *make(const struct moirai_chan_ops *ops,
                                 uint32_t mode)
@@ -255,7 +255,7 @@ static int send_values(void *arg)
     return 0;
 }
 
-/* --- what must hold ------------------------------------------------------- */
+/* --- what must hold ------------------------------------------------------ */
 
 static int pass_through_the_store(void *arg)
 {

@@ -36,7 +36,7 @@ static void wait_for_receivers(struct moirai_chan *chan, size_t n)
         moirai_yield();
 }
 
-/* --- order and room ------------------------------------------------------- */
+/* --- order and room ------------------------------------------------------ */
 
 static int send_1000(void *arg)
 {
@@ -90,7 +90,7 @@ TEST(transfer, holds_as_many_as_configured)
     with_end(rt);
 }
 
-/* --- the oldest waiter is served first ------------------------------------ */
+/* --- the oldest waiter is served first ----------------------------------- */
 
 struct turn {
     struct moirai_chan *chan;
@@ -176,7 +176,7 @@ TEST(transfer, serves_receivers_in_turn)
     }
 }
 
-/* --- rendezvous ----------------------------------------------------------- */
+/* --- rendezvous ---------------------------------------------------------- */
 
 struct meeting {
     struct moirai_chan *chan;
@@ -220,7 +220,7 @@ TEST(transfer, unbuffered_send_ends_with_its_receive)
     with_seeds(20, meet, NULL);
 }
 
-/* --- deadlines ------------------------------------------------------------ */
+/* --- deadlines ----------------------------------------------------------- */
 
 static int meet_deadlines(void *arg)
 {
@@ -325,7 +325,7 @@ TEST(transfer, both_sides_agree_at_a_deadline)
     }
 }
 
-/* --- cancellation --------------------------------------------------------- */
+/* --- cancellation -------------------------------------------------------- */
 
 static int cancel_waiters(void *arg)
 {
@@ -447,7 +447,7 @@ TEST(transfer, cancels_those_who_never_wait)
     with_each(cancel_busy_ones, NULL);
 }
 
-/* --- closing -------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------- */
 
 static int close_on_waiters(void *arg)
 {
