@@ -29,13 +29,20 @@ size() {
         awk '{ sum += $1 } END { printf "%d\n", sum }'
 }
 
+# Downloads the package $1 into the folder $2. Package lists that are missing
+# or old are brought up to date, if that is allowed.
+download() {
+    (cd "$2" && apt-get -qq download "$1") && return
+    [ "$(id -u)" -eq 0 ] && apt-get -qq update >&2 &&
+        (cd "$2" && apt-get -qq download "$1")
+}
+
 # Unpacks the package $1 into the folder's text: no archive is left in it.
 add() {
     work=$folder/work
     rm -rf "$work"
     mkdir -p "$work/text" || exit 1
-    (cd "$work" && apt-get -qq download "$1") >"$work/log" 2>&1 ||
-        { cat "$work/log" >&2; die "apt-get download $1 failed"; }
+    download "$1" "$work" || die "apt-get download $1 failed"
     dpkg-deb -x "$work"/*.deb "$work/text" || die "cannot unpack $1"
     find "$work/text" -name '*.tar.xz' -type f >"$work/archives"
     while read -r archive; do
