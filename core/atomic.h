@@ -44,6 +44,13 @@ void mo_point(void);
      __atomic_compare_exchange_n((p), (expected), (desired), 0,               \
                                  __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
 
+/* The same without a choice point: for what is done once in a process, which
+ * would shift all choices of its first simulation against later ones. */
+#define mo_add_once(p, v) __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)
+#define mo_cas_once(p, expected, desired)                                     \
+    __atomic_compare_exchange_n((p), (expected), (desired), 0,                \
+                                __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)
+
 /* Counters that one thread writes and any may read. */
 #define mo_count(p, n)                                                        \
     __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n),       \

@@ -234,8 +234,8 @@ static uint32_t site_index(struct moirai_site *site)
 
     if (index != 0)
         return index < MO_SITES ? index : 0;
-    fresh = mo_add(&last, 1) + 1;
-    if (mo_cas(&site->index, &index, fresh))
+    fresh = mo_add_once(&last, 1) + 1;
+    if (mo_cas_once(&site->index, &index, fresh))
         index = fresh;
     if (index >= MO_SITES)
         return 0;
