@@ -4,13 +4,15 @@
  *
  * A forked child has one thread, none of it ours. Every runtime it inherits is
  * marked dead, and the thread, which may have been a worker, becomes a plain
- * one; so every call finds that out on its usual checks and returns -ECHILD.
+ * one, with the signals a plain one has; so every call finds that out on its
+ * usual checks and returns -ECHILD.
  * Memory of the parent's runtimes stays as it is: a child that goes on for
  * long without exec keeps it.
  */
 #include "child.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static struct moirai_runtime *runtimes;     /* guarded by lock */
 static bool orphan;
+static sigset_t program_mask;       /* of who started the newest runtime */
 
 static void before_fork(void)
 {
@@ -39,6 +42,8 @@ static void after_fork_child(void)
     for (struct moirai_runtime *rt = runtimes; rt != NULL; rt = rt->next)
         rt->dead = 1;
     runtimes = NULL;
+    if (moirai_self_worker != &mo_outside)
+        pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
     moirai_self_worker = &mo_outside;
     mo_os_forked();
     lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -64,6 +69,7 @@ void mo_child_allow(void)
 
 void mo_child_enlist(struct moirai_runtime *rt)
 {
+    pthread_sigmask(SIG_SETMASK, NULL, &program_mask);
     rt->next = runtimes;
     runtimes = rt;
 }
@@ -80,6 +86,11 @@ void mo_child_delist(struct moirai_runtime *rt)
 bool mo_runtime_orphan(void)
 {
     return orphan;
+}
+
+bool mo_runtime_bereft(void)
+{
+    return orphan && runtimes == NULL;
 }
 
 void mo_runtime_orphaned(void)

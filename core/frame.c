@@ -96,6 +96,7 @@ static void publish(struct mo_worker *w)
         dress(w, frame_at(word));
         mo_store(slot, word | MOIRAI_SLOT_PUBLIC);  /* pairs with the swap */
     }                                               /* in take_slot */
+    mo_task_forks(w->task);
     w->fork_split += share;
     mo_store(&w->fork_public, w->fork_split);
     mo_store_relaxed(&w->hot.fork_ask, 0);
@@ -114,8 +115,7 @@ static void run_at_once(struct moirai_frame *frame)
  * task that gets one, and later tasks of the site start on one. */
 static void fork_closed(struct mo_worker *w, struct moirai_frame *frame)
 {
-    if (!w->runtime->ordered)
-        mo_task_forks(w->task);
+    mo_task_forks(w->task);
     dress(w, frame);
     lend(w->fiber, frame);
     mo_count(&w->count.forks_exported, 1);
@@ -279,6 +279,14 @@ static void export(struct mo_worker *w, struct moirai_frame *frame,
         return;
     mo_count(&w->count.forks_exported, 1);
     mo_worker_ready(w->runtime, &frame->task);
+}
+
+/* The lowest slot is empty when a task begins or goes on. A fork by the inline
+ * path fills it, and one that was published has been noted then. */
+void mo_frame_note(struct mo_worker *w)
+{
+    if (mo_load_relaxed(&w->slots[0]) != 0)
+        mo_task_forks(w->task);
 }
 
 void mo_frame_export(struct mo_worker *w)

@@ -14,6 +14,9 @@ struct moirai_frame *mo_frame_steal(struct mo_worker *w,
 /* Is there one? */
 bool mo_frame_stealable(struct mo_worker *victim);
 
+/* If the running task has forked since it began or went on: its site learns. */
+void mo_frame_note(struct mo_worker *w);
+
 /* Turns the forks of the running stack that nobody stole into ordinary tasks,
  * before the stack is left. */
 void mo_frame_export(struct mo_worker *w);

@@ -336,6 +336,8 @@ static void close_all(struct moirai_runtime *rt)
     mo_child_forbid();
     mo_child_delist(rt);
     join_threads(rt, rt->worker_count);
+    for (uint32_t round = 0; mo_load(&rt->visitors) != 0; round++)
+        mo_relax(round);
     mo_pool_close(rt->pool);
     close_workers(rt);
     close_sched(rt);

@@ -19,6 +19,10 @@ int mo_runtime_refusal(const struct moirai_runtime *rt);
 /* Is this process a forked child of one that had runtimes? */
 bool mo_runtime_orphan(void);
 
+/* And one without a runtime of its own: who held something then is not here to
+ * let go of it. */
+bool mo_runtime_bereft(void);
+
 /* A task's body has returned in a forked child, where there is no worker to
  * return to: ends the child. */
 _Noreturn void mo_runtime_orphaned(void);

@@ -133,6 +133,8 @@ int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns)
         rc = -EDEADLK;
     } else if (deadline_ns <= MOIRAI_NOW) {
         rc = -EAGAIN;
+    } else if (mo_runtime_bereft()) {
+        rc = -ECHILD;
     } else {
         node = mo_node_self(&native);
         node->message = self;

@@ -4,9 +4,11 @@
  *
  * Spawn sites learn. A task that waits costs its worker the loop's deep stack,
  * so a site whose tasks wait is remembered: its later tasks start on a small
- * stack of their own at once. If many of those in a row never waited, the site
- * is forgotten again. A site whose tasks fork is remembered too, and keeps
- * deep stacks: fork-join recursion needs the room.
+ * stack of their own at once. That is decided when one of them has ended and
+ * never forked, or when many wait at the same time. If many in a row then never
+ * waited, the site is forgotten again. A site whose tasks fork is remembered
+ * for good, and keeps deep stacks: fork-join recursion needs the room, and a
+ * task that waits first may still fork after.
  */
 #include "task.h"
 
@@ -26,6 +28,7 @@
 enum { SITE_UNKNOWN, SITE_WAITS, SITE_FORKS };  /* moirai_site.own_stack */
 
 #define CALM_RUNS 64                /* own stacks in a row that were no use */
+#define MANY 256                    /* tasks that wait, none having ended */
 
 uint32_t mo_task_next_id(struct mo_worker *w)
 {
@@ -96,34 +99,59 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
         mo_handle_link(handle, fiber);
 }
 
+static void site_waits(struct moirai_site *site)
+{
+    uint32_t unknown = SITE_UNKNOWN;
+
+    if (mo_cas(&site->own_stack, &unknown, SITE_WAITS))
+        mo_store_relaxed(&site->calm_runs, 0);
+}
+
+/* While nothing is known of the site, calm_runs counts those that wait. */
+static void count_waiting(struct moirai_site *site)
+{
+    uint32_t n = mo_load_relaxed(&site->calm_runs) + 1;
+
+    if (mo_load_relaxed(&site->own_stack) != SITE_UNKNOWN)
+        return;
+    mo_store_relaxed(&site->calm_runs, n);
+    if (n == MANY)
+        site_waits(site);
+}
+
 void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind)
 {
     struct moirai_task *task = fiber->task;
 
     if (kind == MO_WAIT_FRAME || kind == MO_WAIT_SCOPE)
         return;
+    if (!fiber->waited && task->kind == MO_TASK_PLAIN)
+        count_waiting(task->site);
     fiber->waited = 1;
-    if (task->kind == MO_TASK_PLAIN
-        && mo_load_relaxed(&task->site->own_stack) == SITE_UNKNOWN)
-        mo_store_relaxed(&task->site->own_stack, SITE_WAITS);
 }
 
 void mo_task_forks(struct moirai_task *task)
 {
-    mo_store_relaxed(&task->site->own_stack, SITE_FORKS);
+    if (mo_load_relaxed(&task->site->own_stack) != SITE_FORKS)
+        mo_store_relaxed(&task->site->own_stack, SITE_FORKS);
 }
 
-/* The task had a stack of its own: was it any use? */
+/* The task had a stack of its own: what for? */
 static void judge_site(struct moirai_site *site, const struct mo_fiber *fiber)
 {
     uint32_t calm = mo_load_relaxed(&site->calm_runs);
+    uint32_t known = mo_load_relaxed(&site->own_stack);
 
-    if (mo_load_relaxed(&site->own_stack) != SITE_WAITS)
+    if (known == SITE_UNKNOWN && fiber->waited)
+        site_waits(site);
+    if (known != SITE_WAITS)
         return;
     if (fiber->waited)
         calm = 0;
-    else if (++calm == CALM_RUNS)
+    else if (++calm == CALM_RUNS) {
         mo_store_relaxed(&site->own_stack, SITE_UNKNOWN);
+        calm = 0;
+    }
     mo_store_relaxed(&site->calm_runs, calm);
 }
 
@@ -161,6 +189,7 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
     if (mo_scope_open(w->fiber))
         mo_panic("a task spawned at %s:%u ended without ending its scope",
                  task->site->file, task->site->line);
+    mo_frame_note(w);
     mo_task_leave_fiber(w, task);
     w = mo_here();
     mo_trace(w, MO_TRACE_END, task->id, rc < 0);

@@ -24,7 +24,7 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
 /* The task on this fiber is about to wait: its site learns. */
 void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind);
 
-/* A task started on a small stack forks: its site learns. */
+/* The task has forked: its site learns. */
 void mo_task_forks(struct moirai_task *task);
 
 /* All sites have yet to learn: so that a simulation does not depend on what

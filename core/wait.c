@@ -220,6 +220,7 @@ void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
 
     fiber->saved_errno = get_errno();
     swap_cxx(fiber);
+    mo_frame_note(w);
     mo_frame_export(w);
     if (fiber->task == NULL) {
         mo_task_adopt(w, fiber, w->task);

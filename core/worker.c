@@ -89,6 +89,7 @@ static void limit_forks(struct mo_worker *w, const struct mo_fiber *to)
              && to->stack.stack_class == MOIRAI_STACK_LOOP;
 
     w->hot.fork_end = fast ? w->slots + MO_FORK_SLOTS : w->hot.fork_base;
+    mo_store_relaxed(&w->slots[0], 0);  /* for mo_frame_note; it is empty */
 }
 
 /* The task that is about to run is this worker's current one. */
@@ -324,7 +325,8 @@ static struct moirai_task *next(struct mo_worker *w)
     mo_count(&w->turns, 1);
     if (w->turns_left-- == 0)
         task = keep_house(w);
-    if (task == NULL)
+    w->inbox_first = !w->inbox_first;   /* two pinned tasks that give each */
+    if (task == NULL && w->inbox_first) /* other the turn are not all */
         task = take_inbox(w);
     if (given != NULL && task != NULL)
         mo_worker_ready(rt, given);
@@ -333,7 +335,7 @@ static struct moirai_task *next(struct mo_worker *w)
     if (task == NULL)
         task = rt->sched->pop(rt->sched_state, w->sched);
     if (task == NULL)
-        task = look_harder(w);
+        task = look_harder(w);          /* the inbox again, to begin with */
     else if (w->searching)
         mo_idle_found(w);
     return task;
@@ -379,13 +381,17 @@ void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task)
 
     if (w != NULL)
         mo_trace(w, MO_TRACE_READY, task->id, 0);
+    else
+        mo_add(&rt->visitors, 1);
     if (place != NULL) {
         put_inbox(place, task);
-        return;
+    } else {
+        rt->sched->push(rt->sched_state, w != NULL ? w->sched : NULL, task);
+        if (w == NULL || rt->worker_count > 1)
+            mo_idle_notify(rt);
     }
-    rt->sched->push(rt->sched_state, w != NULL ? w->sched : NULL, task);
-    if (w == NULL || rt->worker_count > 1)
-        mo_idle_notify(rt);
+    if (w == NULL)
+        mo_sub(&rt->visitors, 1);
 }
 
 /* May the next task be switched to at once, or should the loop have a look? */

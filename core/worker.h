@@ -116,6 +116,7 @@ struct mo_worker {
     uint64_t random;
     uint32_t fork_split;            /* slots below it were made public */
     bool searching;                 /* counted in idle.searchers */
+    bool inbox_first;               /* may it be looked into before the rest */
     uint64_t *trace;                /* ring of events; NULL: off */
     uint64_t trace_at, trace_mask;
     struct mo_magazine tasks, handles;
@@ -180,6 +181,9 @@ struct moirai_runtime {
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
     MO_ATOMIC(uint32_t) outside_id; /* ids of tasks spawned by threads */
+    MO_ATOMIC(uint32_t) visitors;   /* other threads making tasks ready: the
+                                     * task may end, and the runtime be
+                                     * stopped, before they are out again */
     MO_ATOMIC(int64_t) admitted;    /* live tasks, if there is a limit */
     struct mo_lock outside_lock;    /* guards the counters below */
     struct mo_counters outside;     /* of plain threads */

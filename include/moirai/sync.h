@@ -31,6 +31,7 @@ struct moirai_mutex {
 
 /* Waits until the mutex is the caller's. 0; -EOWNERDEAD: it is the caller's,
  * and the task that held it failed, so what it guards may be inconsistent;
+ * -ECHILD: this is a forked child, and the owner is not in it;
  * -EDEADLK: the caller has it already; -EAGAIN for MOIRAI_NOW, -ETIMEDOUT,
  * -ECANCELED: not locked. Waiters get it in the order they came. Can wait. */
 int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns);
