@@ -70,6 +70,10 @@ static int check_head(struct object *o, char *why, size_t n)
     if (!read_at(o, o->segments, head->e_phnum * sizeof o->segments[0],
                  head->e_phoff))
         return say(why, n, -ENOEXEC, "truncated inside the program headers");
+    /* The linker has no need of these, but they are where a file ends. */
+    if (!inside(o, head->e_shoff,
+                (uint64_t)head->e_shnum * head->e_shentsize))
+        return say(why, n, -ENOEXEC, "truncated before its section headers");
     return 0;
 }
 
