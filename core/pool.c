@@ -168,12 +168,11 @@ static void *thread_main(void *arg)
 /* One more thread. The lock is held. */
 static int start_thread(struct mo_pool *pool)
 {
-    sigset_t all, old;
+    sigset_t old;
     pthread_t thread;
     int rc;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    mo_os_block_signals(&old);
     rc = pthread_create(&thread, NULL, thread_main, pool);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc == 0)

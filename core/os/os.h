@@ -11,6 +11,7 @@
 #define MO_OS_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -72,6 +73,11 @@ void mo_unpark(struct mo_parker *parker);
 /* In a loop that waits for another thread to get on with it; `round` counts
  * its turns, so that the processor is given up after a while. */
 void mo_relax(uint32_t round);
+
+/* Blocks, for the calling thread and those it starts, every signal but those
+ * that are about the thread itself: the others are for the program's threads.
+ * *old is the mask there was. */
+void mo_os_block_signals(sigset_t *old);
 
 /* Lets other threads go first: a plain thread's way to yield. */
 void mo_os_yield(void);

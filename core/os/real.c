@@ -46,8 +46,7 @@ static uint32_t real_choose(struct mo_os *os, uint32_t n)
     return (uint32_t)(((uint64_t)r * n) >> 32);
 }
 
-/* Signals that are not about the thread itself go to the program's threads. */
-static void block_signals(sigset_t *old)
+void mo_os_block_signals(sigset_t *old)
 {
     static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
                                        SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
@@ -76,7 +75,7 @@ static int real_start(struct mo_os *os, struct mo_thread *thread)
     int rc;
 
     (void)os;
-    block_signals(&old);
+    mo_os_block_signals(&old);
     rc = pthread_create(&thread->real, NULL, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return -rc;

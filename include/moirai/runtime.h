@@ -63,7 +63,8 @@ struct moirai_stop_report {
  * runtime is gone; -ECANCELED: gone, but tasks had to be cancelled; -EBUSY:
  * some never ended, the runtime is still there and moirai_stop may be called
  * again; -EDEADLK from one of its tasks; -ECHILD in a forked child. Plain
- * thread; blocks. All its endpoints must have been put, all scopes ended. */
+ * thread; blocks. All its endpoints and handles must have been put, all scopes
+ * ended. */
 int moirai_stop(struct moirai_runtime *runtime, int64_t deadline_ns,
                 struct moirai_stop_report *report);
 

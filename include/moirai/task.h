@@ -72,7 +72,7 @@ struct moirai_task {
 struct moirai_attr {
     uint32_t size;                  /* sizeof(struct moirai_attr) */
     uint32_t flags;                 /* MOIRAI_PINNED */
-    const char *name;               /* kept: must outlive the task */
+    const char *name;               /* kept: must outlive the runtime */
     int64_t deadline_ns;            /* its waits end then; 0: none */
     uint64_t stack_size;            /* bytes it needs; 0: learned */
     uint64_t guard_size;            /* bytes it needs below its stack */
