@@ -70,10 +70,6 @@ static int check_head(struct object *o, char *why, size_t n)
     if (!read_at(o, o->segments, head->e_phnum * sizeof o->segments[0],
                  head->e_phoff))
         return say(why, n, -ENOEXEC, "truncated inside the program headers");
-    /* The linker has no need of these, but they are where a file ends. */
-    if (!inside(o, head->e_shoff,
-                (uint64_t)head->e_shnum * head->e_shentsize))
-        return say(why, n, -ENOEXEC, "truncated before its section headers");
     return 0;
 }
 
@@ -167,6 +163,16 @@ static int check_segments(const struct object *o, char *why, size_t n)
     return rc;
 }
 
+/* The linker has no need of these, but they are where a file ends. */
+static int check_tail(const struct object *o, char *why, size_t n)
+{
+    const ElfW(Ehdr) *head = &o->head;
+
+    if (inside(o, head->e_shoff, (uint64_t)head->e_shnum * head->e_shentsize))
+        return 0;
+    return say(why, n, -ENOEXEC, "truncated before its section headers");
+}
+
 int mo_elf_check(const char *path, char *why, size_t n)
 {
     struct object o = { .fd = -1 };
@@ -187,6 +193,8 @@ int mo_elf_check(const char *path, char *why, size_t n)
     rc = check_head(&o, why, n);
     if (rc == 0)
         rc = check_segments(&o, why, n);
+    if (rc == 0)
+        rc = check_tail(&o, why, n);
 out_close:
     if (o.fd >= 0)
         close(o.fd);
