@@ -27,6 +27,7 @@ void mo_point(void);
 #endif
 
 #define mo_load(p) (mo_point(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
+#define mo_load_seq(p) (mo_point(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
 #define mo_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define mo_store(p, v)                                                        \
     (mo_point(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))

@@ -170,8 +170,10 @@ void mo_idle_found(struct mo_worker *w)
     if (!w->searching)
         return;
     w->searching = false;
-    if (mo_sub(&idle->searchers, 1) == 1
-        && mo_load_relaxed(&idle->sleepers) != 0 && mo_worker_sees_work(w))
+    if (mo_sub(&idle->searchers, 1) != 1)
+        return;
+    mo_fence();                     /* pairs with the one in mo_idle_notify */
+    if (mo_load_relaxed(&idle->sleepers) != 0 && mo_worker_sees_work(w))
         wake_one(w->runtime);
 }
 

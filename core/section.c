@@ -34,6 +34,7 @@ static const struct moirai_option runtime_keys[] = {
       .offset = offsetof(struct mo_runtime_options, blocking_threads) },
     { .name = "max_tasks", .preset = "0",
       .help = "tasks alive at once; 0: no limit", .type = MOIRAI_UINT,
+      .min = 0, .max = INT64_MAX,
       .offset = offsetof(struct mo_runtime_options, max_tasks) },
     { .name = "trace", .preset = "0",
       .help = "events kept per worker; 0: none",

@@ -69,8 +69,9 @@ bool mo_task_cancelled(const struct moirai_task *task)
 {
     struct moirai_handle *handle = task->handle;
 
-    return mo_load(&task->scope->cancelled) != 0
-        || (handle != NULL && mo_load(&handle->cancelled) != 0);
+    /* In the order of the swap that opened the claim: see wait.c. */
+    return mo_load_seq(&task->scope->cancelled) != 0
+        || (handle != NULL && mo_load_seq(&handle->cancelled) != 0);
 }
 
 int64_t mo_task_deadline(const struct moirai_task *task)

@@ -182,7 +182,9 @@ void *moirai_local_get(const struct moirai_local *local);
  * When the caller is cancelled before a thread took the call up, it is
  * withdrawn: -ECANCELED. Otherwise this returns only when fn has, because
  * `arg` may be lent. A plain thread calls fn itself. -ENOMEM, -EAGAIN if no
- * thread can be started. Can wait. */
+ * thread can be started. Can wait. Such threads leave signals that are not
+ * about themselves to the program's others, and programs started from there
+ * inherit that: unblock what those should hear. */
 int moirai_block(moirai_fn *fn, void *arg);
 
 /* Number of the calling task, and of its worker; 0 and -1 on plain threads. */
