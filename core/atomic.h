@@ -43,7 +43,7 @@ void mo_point(void);
 #define mo_cas(p, expected, desired)                                          \
     (mo_point(),                                                              \
      __atomic_compare_exchange_n((p), (expected), (desired), 0,               \
-                                 __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 
 /* The same without a choice point: for what is done once in a process, which
  * would shift all choices of its first simulation against later ones. */

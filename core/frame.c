@@ -148,8 +148,8 @@ static bool take_back(struct mo_worker *w, uintptr_t *slot)
         w->fork_split = top;
         mo_store(&w->fork_public, top);
     }
-    if ((uint32_t)tail > top)
-        mo_store(&w->fork_tail, (((tail >> 32) + 1) << 32) | top);
+    mo_store(&w->fork_tail, (((tail >> 32) + 1) << 32)
+                            | ((uint32_t)tail < top ? (uint32_t)tail : top));
     if ((uint32_t)tail >= top)
         ask(w);
     return (word & MOIRAI_SLOT_STOLEN) == 0;
@@ -323,6 +323,9 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
     struct mo_waiter *waiter;
     uintptr_t done;
 
+    if (mo_frame_missing(w))
+        mo_panic("a fork in a task spawned at %s:%u ended without joining its "
+                 "own", frame->task.site->file, frame->task.site->line);
     mo_task_leave_fiber(w, &frame->task);
     mo_trace(mo_here(), MO_TRACE_END, frame->task.id, result < 0);
     frame->result = result;

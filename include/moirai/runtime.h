@@ -3,7 +3,9 @@
  * moirai/runtime.h - one running instance: start, stop, look at.
  *
  * A process may run several runtimes at once. In a child made by fork(2)
- * none of them exists any more: every call returns -ECHILD.
+ * none of them exists any more: every call that needs one returns -ECHILD. What
+ * needs none (the clock, sleeping, starting a runtime of the child's own) works
+ * as on any plain thread.
  */
 #ifndef MOIRAI_RUNTIME_H
 #define MOIRAI_RUNTIME_H

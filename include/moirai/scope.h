@@ -67,7 +67,7 @@ int moirai_scope_end(struct moirai_scope *scope);
 /* Cancels every task in the scope and in scopes below it: their current and
  * later waits return -ECANCELED. If the scope has no error yet, -ECANCELED is
  * its error, also if no task was left to notice. Sticky. Any thread; does not
- * wait. The scope must not have ended. */
+ * wait. The scope must not end before the call returns. */
 void moirai_scope_cancel(struct moirai_scope *scope);
 
 /* The first error so far (0: none), and its sentence ("" if none was given).
