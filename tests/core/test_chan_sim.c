@@ -132,13 +132,13 @@ static int interrupt(void *arg)
 TEST_LONG(chan_sim, talk_in_any_order, 180)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
-        with_seeds(capacity == 0 ? 1000 : 300, talk, &capacity);
+        with_seeds(1000, talk, &capacity);
 }
 
 TEST_LONG(chan_sim, interrupted_in_any_order, 180)
 {
     for (size_t capacity = 0; capacity < 3; capacity++)
-        with_seeds(capacity == 0 ? 1000 : 300, interrupt, &capacity);
+        with_seeds(1000, interrupt, &capacity);
 }
 
 /* The thread that plays the simulation is one of those that wait. */
@@ -154,7 +154,7 @@ static int send_five(void *arg)
 
 TEST_LONG(chan_sim, plain_thread_takes_part, 180)
 {
-    unsigned seeds = with_times(300);
+    unsigned seeds = with_times(1000);
 
     for (unsigned seed = 1; seed <= seeds; seed++) {
         struct moirai_runtime *rt = with_seed(seed);

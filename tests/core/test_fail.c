@@ -84,7 +84,7 @@ static int handlers(void *arg)
 TEST(fail, runs_the_handlers_newest_first_and_lets_them_wait)
 {
     with_each(handlers, NULL);
-    with_seeds(100, handlers, NULL);
+    with_seeds(1000, handlers, NULL);
 }
 
 static int return_with_handler(void *arg)
@@ -226,7 +226,7 @@ static int others(void *arg)
 TEST(fail, leaves_others_alive)
 {
     with_each(others, NULL);
-    with_seeds(100, others, NULL);
+    with_seeds(1000, others, NULL);
 }
 
 /* --- locks --------------------------------------------------------------- */
@@ -269,7 +269,7 @@ static int locks(void *arg)
 TEST(fail, passes_its_locks_on_and_says_that_their_owner_died)
 {
     with_each(locks, NULL);
-    with_seeds(200, locks, NULL);
+    with_seeds(1000, locks, NULL);
 }
 
 /* --- forks --------------------------------------------------------------- */
@@ -318,7 +318,7 @@ static int forks(void *arg)
 TEST(fail, waits_for_the_forks_that_somebody_has)
 {
     with_each(forks, NULL);
-    with_seeds(50, forks, NULL);
+    with_seeds(1000, forks, NULL);
 }
 
 static int fail_in_inline_fork(void *arg)
@@ -349,7 +349,7 @@ static int inline_fork(void *arg)
 TEST(fail, of_a_fork_run_inline_takes_the_parent_with_it)
 {
     with_each(inline_fork, NULL);
-    with_seeds(100, inline_fork, NULL);
+    with_seeds(1000, inline_fork, NULL);
 }
 
 static int fail_when_elsewhere(void *arg)
@@ -389,7 +389,7 @@ static int stolen_fork(void *arg)
 TEST(fail, of_a_stolen_fork_fails_whoever_joins_it)
 {
     with_each(stolen_fork, NULL);
-    with_seeds(100, stolen_fork, NULL);
+    with_seeds(1000, stolen_fork, NULL);
 }
 
 /* --- scopes -------------------------------------------------------------- */
@@ -449,5 +449,5 @@ static int open_scopes(void *arg)
 TEST(fail, ends_the_scopes_that_the_task_has_open)
 {
     with_each(open_scopes, NULL);
-    with_seeds(50, open_scopes, NULL);
+    with_seeds(1000, open_scopes, NULL);
 }

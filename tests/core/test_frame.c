@@ -68,7 +68,7 @@ static int fib_with_yields(void *arg)
 TEST(frame, forks_outlast_waits_of_whoever_forked_them)
 {
     with_each(fib_with_yields, NULL);
-    with_seeds(100, fib_with_yields, NULL);
+    with_seeds(1000, fib_with_yields, NULL);
 }
 
 static int fib_25(void *arg)
@@ -190,7 +190,7 @@ static int forks_and_scopes(void *arg)
 TEST(frame, forks_and_scopes_mix)
 {
     with_each(forks_and_scopes, NULL);
-    with_seeds(200, forks_and_scopes, NULL);
+    with_seeds(1000, forks_and_scopes, NULL);
 }
 
 /* --- on plain threads ---------------------------------------------------- */

@@ -71,7 +71,7 @@ static int several_joiners(void *arg)
 TEST(handle, is_joined_by_several_and_again)
 {
     with_each(several_joiners, NULL);
-    with_seeds(200, several_joiners, NULL);
+    with_seeds(1000, several_joiners, NULL);
 }
 
 static int join_deadlines(void *arg)
@@ -199,13 +199,13 @@ static int cancel_over(void *arg)
 TEST(handle, cancel_ends_a_wait)
 {
     with_each(cancel_late, NULL);
-    with_seeds(300, cancel_late, NULL);
+    with_seeds(1000, cancel_late, NULL);
 }
 
 TEST(handle, cancel_before_the_start_ends_the_first_wait)
 {
     with_each(cancel_early, NULL);
-    with_seeds(300, cancel_early, NULL);
+    with_seeds(1000, cancel_early, NULL);
 }
 
 TEST(handle, cancel_of_what_is_over_changes_nothing)
@@ -238,7 +238,7 @@ static int cancel_one_of_two(void *arg)
 TEST(handle, cancel_leaves_the_scope_alone)
 {
     with_each(cancel_one_of_two, NULL);
-    with_seeds(100, cancel_one_of_two, NULL);
+    with_seeds(1000, cancel_one_of_two, NULL);
 }
 
 static int open_a_scope(void *arg)
@@ -270,7 +270,7 @@ static int cancel_owner(void *arg)
 TEST(handle, cancel_reaches_the_scopes_that_the_task_has_open)
 {
     with_each(cancel_owner, NULL);
-    with_seeds(200, cancel_owner, NULL);
+    with_seeds(1000, cancel_owner, NULL);
 }
 
 static int fork_a_sleeper(void *arg)
@@ -302,7 +302,7 @@ static int cancel_forker(void *arg)
 TEST(handle, cancel_reaches_the_forks_of_the_task)
 {
     with_each(cancel_forker, NULL);
-    with_seeds(200, cancel_forker, NULL);
+    with_seeds(1000, cancel_forker, NULL);
 }
 
 static int is_cancelled_while_joining(void *arg)
@@ -339,7 +339,7 @@ static int cancel_joiner(void *arg)
 TEST(handle, cancel_of_a_joiner_leaves_the_joined_one_alone)
 {
     with_each(cancel_joiner, NULL);
-    with_seeds(200, cancel_joiner, NULL);
+    with_seeds(1000, cancel_joiner, NULL);
 }
 
 /* --- put ----------------------------------------------------------------- */
@@ -366,5 +366,5 @@ static int put_early(void *arg)
 TEST(handle, put_early_leaves_the_task_running)
 {
     with_each(put_early, NULL);
-    with_seeds(50, put_early, NULL);
+    with_seeds(1000, put_early, NULL);
 }

@@ -67,7 +67,7 @@ static int tasks_of_tasks(void *arg)
 TEST(scope, ends_after_the_tasks_that_its_tasks_spawned)
 {
     with_each(tasks_of_tasks, NULL);
-    with_seeds(200, tasks_of_tasks, NULL);
+    with_seeds(1000, tasks_of_tasks, NULL);
 }
 
 static int empty_scopes(void *arg)
@@ -122,7 +122,7 @@ static int nested_scopes(void *arg)
 TEST(scope, nests)
 {
     with_each(nested_scopes, NULL);
-    with_seeds(100, nested_scopes, NULL);
+    with_seeds(1000, nested_scopes, NULL);
 }
 
 /* --- errors -------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static int first_error(void *arg)
 TEST(scope, tells_the_first_error_and_cancels_the_others)
 {
     with_each(first_error, NULL);
-    with_seeds(200, first_error, NULL);
+    with_seeds(1000, first_error, NULL);
 }
 
 static int positive_result(void *arg)
@@ -228,7 +228,7 @@ static int deadline_comes(void *arg)
 TEST(scope, ends_with_etimedout_at_its_deadline)
 {
     with_each(deadline_comes, NULL);
-    with_seeds(100, deadline_comes, NULL);
+    with_seeds(1000, deadline_comes, NULL);
 }
 
 static int deadline_not_reached(void *arg)
@@ -274,7 +274,7 @@ static int deadline_of_the_outer(void *arg)
 TEST(scope, cancels_nested_scopes_when_its_deadline_comes)
 {
     with_each(deadline_of_the_outer, NULL);
-    with_seeds(200, deadline_of_the_outer, NULL);
+    with_seeds(1000, deadline_of_the_outer, NULL);
 }
 
 /* --- begun too late ------------------------------------------------------ */

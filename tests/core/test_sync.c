@@ -64,7 +64,7 @@ TEST(mutex, lets_one_in_at_a_time)
     int few = 5;
 
     with_each(counting, &turns);
-    with_seeds(500, counting, &few);
+    with_seeds(1000, counting, &few);
 }
 
 static void *count_up_thread(void *arg)
@@ -257,7 +257,7 @@ static int deadlines(void *arg)
 TEST(mutex, is_not_lost_on_waiters_whose_time_has_come)
 {
     with_each(deadlines, NULL);
-    with_seeds(300, deadlines, NULL);
+    with_seeds(1000, deadlines, NULL);
 }
 
 static int end_with_locks(void *arg)
