@@ -11,9 +11,9 @@ cd "$(dirname "$0")"
 source=$PWD
 build=${BUILD:-build/demo}
 
-./install-deps.sh
-[ -x configure ] || ./autogen.sh
+./install-deps.sh >&2
+[ -x configure ] || ./autogen.sh >&2
 mkdir -p "$build"
 [ -f "$build/Makefile" ] || (cd "$build" && "$source/configure" --quiet)
-make -C "$build" --no-print-directory -j "$(nproc)" all
+make -C "$build" --no-print-directory -j "$(nproc)" all >&2
 exec "$build/examples/wordfreq/wordfreq" "$@"

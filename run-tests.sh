@@ -5,9 +5,9 @@
 #     ./run-tests.sh [CONFIGURE-ARGUMENT...]
 #
 # Builds in the folder $BUILD (preset: build/tests). $SUITES are the suites to
-# run (preset: check; there is check-long too). The last line printed is the
-# number of test cases that passed and failed; the exit status is 0 if none
-# failed.
+# run (preset: check; there are check-short and check-programs, which are parts of
+# it, and check-long). The last line printed is the number of test cases that
+# passed and failed; the exit status is 0 if none failed.
 set -u
 cd "$(dirname "$0")" || exit 1
 source=$PWD
@@ -31,11 +31,11 @@ fi
 logs=
 for suite in $suites; do
     case $suite in
-    check) log=$build/test-suite.log ;;
+    check | check-short | check-programs) log=$build/test-suite.log ;;
     *) log=$build/tests${suite#check}.log ;;
     esac
     rm -f "$log"
-    make -C "$build" "$suite"
+    make -C "$build" -j "$(nproc)" "$suite"
     logs="$logs $log"
 done
 # shellcheck disable=SC2086  # one word each

@@ -18,7 +18,9 @@
 
 #include <stdint.h>
 
-#define MO_ATOMIC(type) type
+/* i386 aligns 64-bit fields to 4, and one that straddles two cache lines is
+ * not read in one. */
+#define MO_ATOMIC(type) _Alignas(sizeof(type)) type
 
 #ifdef MO_POINTS
 void mo_point(void);
@@ -68,6 +70,8 @@ static inline void mo_fence(void)
     __atomic_fetch_add(&mo_fence_word, 1, __ATOMIC_SEQ_CST);
 #elif defined(__x86_64__)
     __asm__ volatile("lock; orl $0, (%%rsp)" ::: "memory", "cc");
+#elif defined(__i386__)
+    __asm__ volatile("lock; orl $0, (%%esp)" ::: "memory", "cc");
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chosen.h"
 #include "log.h"
 #include "mem.h"
 #include "name.h"
@@ -63,10 +64,12 @@ static int open_state(struct mo_chan *c, const void *config,
     c->state = mo_mem_alloc(size, MO_CACHE_LINE);
     if (c->state == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    moirai_error_set(err, 0, "%s", "");
     rc = c->ops->init(c->state, config, &c->elem, &c->runtime->host, err);
-    if (rc != 0)
-        mo_mem_free(c->state);
-    return rc;
+    if (rc == 0)
+        return 0;
+    mo_mem_free(c->state);
+    return mo_chosen_failed(MOIRAI_CHAN, c->plugin, rc, err);
 }
 
 static void close_state(struct mo_chan *c)
@@ -337,6 +340,7 @@ int moirai_chan_close(struct moirai_chan *chan)
         return mo_runtime_refusal(c->runtime);
     mo_word_lock(&c->lock);
     closed = mark_closed(c);
+    mo_race_release(c);
     mo_word_unlock(&c->lock);
     if (!closed)
         return -EPIPE;
@@ -349,11 +353,14 @@ static void let_go(struct mo_chan *c)
 {
     bool last;
 
+    mo_race_release(c);
     mo_word_lock(&c->lock);
     last = --c->holds == 0;
     mo_word_unlock(&c->lock);
-    if (last)
-        mo_chan_destroy(c);
+    if (!last)
+        return;
+    mo_race_acquire(c);             /* destructors are the program's */
+    mo_chan_destroy(c);
 }
 
 void moirai_chan_put(struct moirai_chan *chan)

@@ -16,8 +16,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "log.h"
 #include "runtime.h"
+#include "watch.h"
 
 /* Guards the list, and the loading of plugins, which is not thread-safe.
  * Recursive, because a plugin may call fork while it is loaded. */
@@ -42,6 +44,8 @@ static void after_fork_child(void)
     for (struct moirai_runtime *rt = runtimes; rt != NULL; rt = rt->next)
         rt->dead = 1;
     runtimes = NULL;
+    mo_fault_forked();
+    mo_watch_forked();
     if (moirai_self_worker != &mo_outside)
         pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
     moirai_self_worker = &mo_outside;
@@ -65,6 +69,16 @@ void mo_child_forbid(void)
 void mo_child_allow(void)
 {
     pthread_mutex_unlock(&lock);
+}
+
+bool mo_child_try_forbid(void)
+{
+    return pthread_mutex_trylock(&lock) == 0;
+}
+
+struct moirai_runtime *mo_child_runtimes(void)
+{
+    return runtimes;
 }
 
 void mo_child_enlist(struct moirai_runtime *rt)

@@ -28,6 +28,12 @@ int mo_chosen_read(struct mo_option_run *run, struct mo_plugins *plugins,
                    const struct mo_tree_node *node, const char *path,
                    struct mo_chosen *chosen);
 
+/* The init of a plugin of this kind and name failed with `rc`: sees to it that
+ * *err (NULL is allowed; empty before init was called) says something, also if
+ * the plugin did not. Returns the error, which is negative in any case. */
+int mo_chosen_failed(uint32_t kind, const char *name, int rc,
+                     struct moirai_error *err);
+
 /* The directory of the file that a text was written in: relative paths in a
  * file are meant from there. *base NULL: the current directory. 0, -ENOMEM. */
 int mo_chosen_base(struct mo_arena *arena, const struct mo_place *place,

@@ -13,29 +13,26 @@
  */
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <yaml.h>
 
+#include "expand.h"
 #include "mem.h"
+#include "piece.h"
+#include "source.h"
 #include "text.h"
 
 struct reader {
     struct mo_tree *tree;
     const char *source;
-    const char *text;               /* of this piece */
-    size_t size;
-    size_t sound_size;              /* bytes of those that are read */
-    uint32_t line;                  /* lines before this piece */
-    uint32_t sound_lines;           /* of this piece that are characters */
+    struct mo_piece piece;          /* of the text, that is being read */
     yaml_parser_t yaml;
     struct mo_tree_node *open[MO_TREE_DEPTH + 1];
     size_t depth;                   /* how many are open */
     struct mo_tree_node *pair;      /* has a key, waits for its value */
+    struct mo_tree_node *dollar;    /* a lone $: part of ${NAME} in {}? */
     struct mo_tree_node *latest;    /* the last scalar */
     uint32_t latest_end;            /* line it ends in */
     uint32_t top_line;              /* of the last key of the root */
@@ -49,10 +46,11 @@ struct reader {
 
 static struct mo_place place_at(const struct reader *r, yaml_mark_t mark)
 {
+    mo_piece_clamp(&r->piece, &mark.line, &mark.column);
     return (struct mo_place){
         .from = MO_FROM_FILE,
         .source = r->source,
-        .line = r->line + (uint32_t)mark.line + 1,
+        .line = r->piece.line + (uint32_t)mark.line + 1,
         .column = (uint32_t)mark.column + 1,
     };
 }
@@ -105,15 +103,33 @@ static void check_extras(struct reader *r, const yaml_event_t *event,
                  "tags (!name) are not taken; leave it out");
 }
 
+/* What is wrong with a key; NULL: nothing. */
+static const char *judge_key(const yaml_event_t *event)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    size_t n = event->data.scalar.length;
+
+    if (n == 0 || strlen(text) != n)
+        return "a key must be a word";
+    if (n > MO_CONFIG_TEXT)
+        return "longer than 16 KiB; no key needs that";
+    if (strcmp(text, "<<") == 0 &&
+        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        return "merge keys (<<) are not taken; write the keys out";
+    if (strstr(text, "${") != NULL)
+        return "${NAME} stands for a value, not for a key";
+    return NULL;
+}
+
 static int on_key(struct reader *r, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
     struct mo_place place = place_at(r, event->start_mark);
+    const char *wrong = judge_key(event);
 
     check_extras(r, event, event->data.scalar.anchor, event->data.scalar.tag);
-    if (event->data.scalar.length == 0 ||
-        strlen(text) != event->data.scalar.length) {
-        complain(r, event->start_mark, "a key must be a word");
+    if (wrong != NULL) {
+        complain(r, event->start_mark, wrong);
         r->bad_key = true;
         return 0;
     }
@@ -134,17 +150,70 @@ static bool is_null(const char *text)
            strcmp(text, "null") == 0;
 }
 
+/* Gives `node` its text, with variables filled in. */
+static int take_text(struct reader *r, struct mo_tree_node *node,
+                     const char *text, size_t n)
+{
+    char path[MO_TREE_PATH];
+    char why[MO_EXPAND_WHY];
+    struct mo_expanded expanded;
+    int rc;
+
+    node->text = mo_arena_strndup(r->tree->arena, text, n);
+    if (node->text == NULL)
+        return -ENOMEM;
+    if (node->bad)
+        return 0;
+    if (strcmp(text, "$") == 0) {
+        node->bad = true;
+        r->dollar = node;           /* what comes next shows what it is */
+        return 0;
+    }
+    rc = mo_expand(r->tree->arena, node->text, &expanded, why);
+    if (rc == -EINVAL) {
+        node->bad = true;
+        mo_report_add(r->tree->report, &node->place, mo_tree_path(path, node),
+                      "%s", why);
+        return 0;
+    }
+    node->text = expanded.text;
+    node->place.via = expanded.via;
+    return rc;
+}
+
+/* The lone $ was a value by itself. */
+static void judge_dollar(struct reader *r)
+{
+    char path[MO_TREE_PATH];
+
+    if (r->dollar != NULL)
+        mo_report_add(r->tree->report, &r->dollar->place,
+                      mo_tree_path(path, r->dollar),
+                      "a \"$\" begins ${NAME}; for a dollar sign write $$");
+    r->dollar = NULL;
+}
+
+/* What is wrong with a text; NULL: nothing. */
+static const char *judge_text(const yaml_event_t *event)
+{
+    size_t n = event->data.scalar.length;
+
+    if (strlen((const char *)event->data.scalar.value) != n)
+        return "a text cannot hold the byte 0";
+    return n > MO_CONFIG_TEXT ? "longer than 16 KiB; no value needs that"
+                              : NULL;
+}
+
 static int on_value(struct reader *r, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
-    size_t n = event->data.scalar.length;
     bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    bool whole = strlen(text) == n;
+    const char *wrong = judge_text(event);
     struct mo_tree_node *node;
 
     check_extras(r, event, event->data.scalar.anchor, event->data.scalar.tag);
-    if (!whole)
-        complain(r, event->start_mark, "a text cannot hold the byte 0");
+    if (wrong != NULL)
+        complain(r, event->start_mark, wrong);
     if (r->depth == 0) {
         if (!(plain && is_null(text)))
             complain(r, event->start_mark,
@@ -155,11 +224,17 @@ static int on_value(struct reader *r, const yaml_event_t *event)
     if (node == NULL)
         return -ENOMEM;
     node->empty = plain && is_null(text);
-    node->bad = !whole;
-    node->text = mo_arena_strndup(r->tree->arena, text, n);
+    node->bad = wrong != NULL;
     r->latest = node;
-    r->latest_end = r->line + (uint32_t)event->end_mark.line + 1;
-    return node->text != NULL ? 0 : -ENOMEM;
+    r->latest_end = r->piece.line + (uint32_t)event->end_mark.line + 1;
+    return take_text(r, node, wrong == NULL ? text : "",
+                     wrong == NULL ? event->data.scalar.length : 0);
+}
+
+static int too_deep(struct reader *r, const yaml_event_t *event)
+{
+    complain(r, event->start_mark, "nested too deep; 16 levels are the most");
+    return -E2BIG;
 }
 
 /* A map or a list begins. -E2BIG: too deep to go on. */
@@ -168,11 +243,8 @@ static int on_open(struct reader *r, const yaml_event_t *event,
 {
     struct mo_tree_node *node;
 
-    if (r->depth > MO_TREE_DEPTH) {
-        complain(r, event->start_mark,
-                 "nested too deep; 16 levels are the most");
-        return -E2BIG;
-    }
+    if (r->depth > MO_TREE_DEPTH)
+        return too_deep(r, event);
     if (r->depth == 0 && shape != MO_TREE_MAP) {
         complain(r, event->start_mark,
                  "expected keys, such as \"runtime: {workers: 2}\"");
@@ -191,9 +263,12 @@ static int on_open(struct reader *r, const yaml_event_t *event,
     return 0;
 }
 
-/* An event that belongs to a key that is no word, or to its value. */
-static void on_skipped(struct reader *r, const yaml_event_t *event)
+/* An event that belongs to a key that is no word, or to its value. libyaml
+ * takes the square of the depth in time, so even here it is bounded. */
+static int on_skipped(struct reader *r, const yaml_event_t *event)
 {
+    if (r->skip > MO_TREE_DEPTH)
+        return too_deep(r, event);
     switch (event->type) {
     case YAML_MAPPING_START_EVENT:
     case YAML_SEQUENCE_START_EVENT:
@@ -206,6 +281,7 @@ static void on_skipped(struct reader *r, const yaml_event_t *event)
     default:
         break;
     }
+    return 0;
 }
 
 /* A value that cannot be taken: the node stays, marked. */
@@ -246,16 +322,23 @@ static int on_start(struct reader *r, const yaml_event_t *event)
     return on_open(r, event, map ? MO_TREE_MAP : MO_TREE_LIST);
 }
 
+/* 0; -E2BIG: not this deep; -EFBIG: no more of this file; or -ENOMEM. */
 static int on_event(struct reader *r, const yaml_event_t *event)
 {
-    if (r->skip > 0) {
-        on_skipped(r, event);
-        return 0;
+    judge_dollar(r);
+    if (r->tree->nodes > MO_CONFIG_NODES) {
+        struct mo_place place = place_at(r, event->start_mark);
+
+        mo_report_add(r->tree->report, &place, NULL,
+                      "more than 65536 keys and values; no configuration "
+                      "needs that");
+        return -EFBIG;
     }
+    if (r->skip > 0)
+        return on_skipped(r, event);
     if (r->bad_key && event->type != YAML_MAPPING_END_EVENT) {
         r->bad_key = false;
-        on_skipped(r, event);
-        return 0;
+        return on_skipped(r, event);
     }
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
@@ -284,25 +367,29 @@ static yaml_mark_t mark_of_offset(const struct reader *r, size_t offset)
 {
     yaml_mark_t mark = { .index = offset };
 
-    for (size_t i = 0; i < offset && i < r->size; i++) {
-        if (r->text[i] == '\n') {
-            mark.line++;
-            mark.column = 0;
-        } else if (((unsigned char)r->text[i] & 0xc0) != 0x80) {
-            mark.column++;
-        }
-    }
+    mo_piece_count(&r->piece, offset, &mark.line, &mark.column);
     return mark;
 }
 
-static char byte_at(const struct reader *r, yaml_mark_t mark)
+/* What may be behind a syntax error, for the end of its sentence. */
+static const char *hint_for(const struct reader *r, yaml_mark_t mark)
 {
-    const char *p = r->text;
-    const char *end = r->text + r->size;
+    const struct mo_piece *piece = &r->piece;
+    const char *p = mo_piece_at(piece, mark.line, mark.column);
 
-    for (size_t line = 0; line < mark.line && p < end; p++)
-        line += *p == '\n';
-    return (size_t)(end - p) > mark.column ? p[mark.column] : '\0';
+    if (p == piece->text + piece->size)
+        return "";
+    if (*p == '\t')
+        return "; a tab cannot indent, use blanks";
+    if (*p == '{' && p > piece->text && p[-1] == '$')
+        return "; inside {} and [] write \"${NAME}\" with quotes";
+    return "";
+}
+
+static bool at_end(const struct reader *r, yaml_mark_t mark)
+{
+    return mo_piece_at(&r->piece, mark.line, mark.column) ==
+           r->piece.text + r->piece.size;
 }
 
 /* Reports what libyaml stopped at. An error that it notices only at the end
@@ -316,12 +403,12 @@ static uint32_t on_syntax_error(struct reader *r)
 
     if (y->error == YAML_READER_ERROR)
         mark = mark_of_offset(r, y->problem_offset);
-    else if (mark.line >= r->sound_lines)
-        return r->line + (uint32_t)mark.line + 1;   /* cut off by ourselves */
-    else if (byte_at(r, mark) == '\t')
-        hint = "; a tab cannot indent, use blanks";
-    else if (byte_at(r, mark) == '\0' && y->context != NULL)
+    else if (mark.line >= r->piece.sound_lines)
+        return place_at(r, mark).line;  /* cut off by ourselves */
+    else if (y->context != NULL && at_end(r, mark))
         mark = y->context_mark;
+    else
+        hint = hint_for(r, mark);
     place = place_at(r, mark);
     if (place.line == r->error.line && place.column == r->error.column)
         return place.line;          /* seen by the piece before */
@@ -329,7 +416,7 @@ static uint32_t on_syntax_error(struct reader *r)
     if (y->context != NULL && y->context_mark.line != mark.line)
         mo_report_add(r->tree->report, &place, NULL,
                       "%s %s that began in line %u%s", y->problem, y->context,
-                      (unsigned)(r->line + y->context_mark.line + 1), hint);
+                      (unsigned)place_at(r, y->context_mark).line, hint);
     else
         mo_report_add(r->tree->report, &place, NULL, "%s%s%s%s", y->problem,
                       y->context != NULL ? " " : "",
@@ -345,6 +432,7 @@ static void distrust(struct reader *r, uint32_t error_line)
                 strstr(r->yaml.context, "flow") != NULL;
 
     r->tree->partial = true;
+    r->dollar = NULL;
     if (r->pair != NULL)
         r->pair->bad = true;
     if (r->latest != NULL && r->latest_end >= error_line &&
@@ -370,50 +458,40 @@ static int take_events(struct reader *r, uint32_t *line)
             return -EILSEQ;
         }
         rc = on_event(r, &event);
-        *line = r->line + (uint32_t)event.start_mark.line + 1;
+        *line = r->piece.line + (uint32_t)event.start_mark.line + 1;
         ended = event.type == YAML_STREAM_END_EVENT || r->documents > 1;
         yaml_event_delete(&event);
     }
     return rc;
 }
 
-/* Length of the character at `text` if YAML allows it, else 0. */
-static size_t character(const char *text, size_t n)
-{
-    unsigned char c = (unsigned char)*text;
-
-    if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
-        return 0;
-    return c == 0x7f ? 0 : mo_text_utf8(text, n);
-}
-
 /* Ends the piece before the first line with bytes that are no characters,
  * which is reported: libyaml, which reads ahead, would say nothing else about
- * the whole of it. UTF-16 is left to libyaml. */
+ * the whole of it. */
 static void cut_piece(struct reader *r)
 {
+    size_t i = mo_piece_sound(&r->piece);
+    const char *text = r->piece.text + i;
     struct mo_place place;
-    size_t line = 0;
-    size_t i = 0;
 
-    r->sound_lines = UINT32_MAX;
-    r->sound_size = r->size;
-    while (i < r->size && character(r->text + i, r->size - i) != 0) {
-        if (r->text[i] == '\n')
-            line = i + 1;
-        i += character(r->text + i, r->size - i);
-    }
-    if (i == r->size || (i == 0 && ((unsigned char)r->text[0] & 0xfe) == 0xfe))
+    if (i == r->piece.size)
         return;
     place = place_at(r, mark_of_offset(r, i));
-    if (place.line != r->bad_byte.line)
+    r->tree->partial = true;
+    if (place.line == r->bad_byte.line)
+        return;
+    r->bad_byte = place;
+    if (*text == '\r')
+        mo_report_add(r->tree->report, &place, NULL,
+                      "a carriage return without a line feed; end lines with "
+                      "a line feed");
+    else if (mo_text_utf8(text, r->piece.size - i) > 1)
+        mo_report_add(r->tree->report, &place, NULL, "a character that is no "
+                      "text; write it as \"\\uNNNN\" or leave it out");
+    else
         mo_report_add(r->tree->report, &place, NULL,
                       "the byte 0x%02x is no text; write UTF-8",
-                      (unsigned)(unsigned char)r->text[i]);
-    r->bad_byte = place;
-    r->tree->partial = true;
-    r->sound_lines = place.line - r->line - 1;
-    r->sound_size = line;
+                      (unsigned)(unsigned char)*text);
 }
 
 /* Reads one piece. 0: to its end; -EILSEQ: up to an error, reported, in line
@@ -425,55 +503,30 @@ static int read_piece(struct reader *r, uint32_t *error_line)
     if (!yaml_parser_initialize(&r->yaml))
         return -ENOMEM;
     cut_piece(r);
-    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)r->text,
-                                 r->sound_size);
+    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)r->piece.text,
+                                 r->piece.sound_size);
     rc = take_events(r, error_line);
     if (rc == -E2BIG)
         rc = -EILSEQ;
-    if (rc == -EILSEQ)
+    if (rc == -EILSEQ || rc == -EFBIG)
         distrust(r, *error_line);
     yaml_parser_delete(&r->yaml);
-    if (rc == 0 && r->sound_size < r->size) {
-        *error_line = r->line + r->sound_lines + 1;
+    if (rc == 0 && r->piece.sound_size < r->piece.size) {
+        *error_line = r->piece.line + r->piece.sound_lines + 1;
         rc = -EILSEQ;
     }
     return rc;
-}
-
-/* Moves on to the first line after line `after` that begins with a key. */
-static bool next_piece(struct reader *r, uint32_t after)
-{
-    const char *end = r->text + r->size;
-    const char *p = r->text;
-    uint32_t line = r->line;
-
-    while (p < end) {
-        const char *stop = memchr(p, '\n', (size_t)(end - p));
-        size_t n = stop != NULL ? (size_t)(stop - p) : (size_t)(end - p);
-
-        if (line + 1 > after && isalpha((unsigned char)p[0]) != 0 &&
-            memchr(p, ':', n) != NULL) {
-            r->text = p;
-            r->size = (size_t)(end - p);
-            r->line = line;
-            return true;
-        }
-        if (stop == NULL)
-            return false;
-        p = stop + 1;
-        line++;
-    }
-    return false;
 }
 
 /* The line after which there may be a key that was not read: behind the last
  * one that was, and always further on than this piece began. */
 static uint32_t resume_after(const struct reader *r, uint32_t error_line)
 {
-    uint32_t cut_line = r->line + r->sound_lines + 1;
-    uint32_t after = r->top_line > r->line + 1 ? r->top_line : r->line + 1;
+    uint32_t cut_line = r->piece.line + r->piece.sound_lines + 1;
+    uint32_t first_line = r->piece.line + 1;
+    uint32_t after = r->top_line > first_line ? r->top_line : first_line;
 
-    if (r->sound_size < r->size && error_line >= cut_line)
+    if (r->piece.sound_size < r->piece.size && error_line >= cut_line)
         return after > cut_line ? after : cut_line;
     if (r->top_line == 0 && after < error_line)
         return error_line;
@@ -485,6 +538,7 @@ static void forget(struct reader *r)
 {
     r->depth = 0;
     r->pair = NULL;
+    r->dollar = NULL;
     r->latest = NULL;
     r->skip = 0;
     r->bad_key = false;
@@ -495,7 +549,7 @@ int mo_config_parse(struct mo_tree *tree, const char *source,
                     const char *text, size_t n)
 {
     struct reader r = {
-        .tree = tree, .source = source, .text = text, .size = n,
+        .tree = tree, .source = source, .piece = { .text = text, .size = n },
     };
     uint32_t error_line = 0;
     int rc;
@@ -509,7 +563,7 @@ int mo_config_parse(struct mo_tree *tree, const char *source,
     }
     while ((rc = read_piece(&r, &error_line)) == -EILSEQ) {
         if (r.flow_root || tree->report->count == MO_REPORT_MAX ||
-            !next_piece(&r, resume_after(&r, error_line)))
+            !mo_piece_next(&r.piece, resume_after(&r, error_line)))
             break;
         forget(&r);
     }
@@ -518,39 +572,21 @@ int mo_config_parse(struct mo_tree *tree, const char *source,
     return mo_tree_unique(tree);
 }
 
-/* Reads at most one byte more than is allowed. */
-static int read_all(int fd, char *bytes, size_t *n)
-{
-    for (*n = 0; *n <= MO_CONFIG_SIZE;) {
-        ssize_t got = read(fd, bytes + *n, MO_CONFIG_SIZE + 1 - *n);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            break;
-        *n += (size_t)got;
-    }
-    return 0;
-}
-
 int mo_config_read(struct mo_tree *tree, const char *path)
 {
     struct mo_place place = { .from = MO_FROM_FILE, .source = path };
     char *bytes = mo_mem_alloc(MO_CONFIG_SIZE + 1, 1);
     size_t n = 0;
     int rc;
-    int fd;
 
     if (bytes == NULL)
         return -ENOMEM;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    rc = fd < 0 ? -errno : read_all(fd, bytes, &n);
-    if (fd >= 0)
-        close(fd);
+    rc = mo_source_read(path, bytes, MO_CONFIG_SIZE + 1, &n);
     if (rc == 0)
         rc = mo_config_parse(tree, path, bytes, n);
+    else if (rc == -ETIMEDOUT)
+        mo_report_add(tree->report, &place, NULL, "cannot be read: it did not "
+                      "come to its end within %d s", MO_SOURCE_SECONDS);
     else
         mo_report_add(tree->report, &place, NULL, "cannot be read: %s",
                       strerror(-rc));

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "option.h"
+#include "section.h"
 #include "text.h"
 #include "value.h"
 
@@ -118,7 +119,8 @@ static int check_options(const struct moirai_plugin *p,
     if (p->config_size > SIZE_MOST)
         return refuse(why, "its config struct has %zu bytes, which is too "
                       "many", p->config_size);
-    rc = mo_option_sound(p->options, p->config_size, kind->reserved, flaw);
+    rc = mo_option_sound(p->options, p->config_size, mo_section_own(kind->kind),
+                         flaw);
     return rc == -EINVAL ? refuse(why, "%s", flaw) : rc;
 }
 

@@ -29,25 +29,82 @@ static void copy_words(char *why, const char *path, const char *words)
 {
     size_t n = strlen(path);
 
-    if (words == NULL)
-        words = "the dynamic linker does not say why";
     if (strncmp(words, path, n) == 0 && strncmp(words + n, ": ", 2) == 0)
         words += n + 2;
     snprintf(why, MO_DL_WHY, "%s", words);
 }
 
-static int start_ltdl(char *why)
+/* A start that failed half-way has to be taken back, or libltdl takes itself to
+ * be started; and it may not have noticed that its loader is missing. */
+/* The first object is the program. One that names no dynamic linker has its
+ * libc inside; a module would bring a second one, with an allocator, threads
+ * and locks that know nothing of the first. */
+static int look_for_linker(struct dl_phdr_info *program, size_t size, void *ctx)
+{
+    bool *found = ctx;
+
+    (void)size;
+    for (int i = 0; i < program->dlpi_phnum; i++)
+        if (program->dlpi_phdr[i].p_type == PT_INTERP)
+            *found = true;
+    return 1;
+}
+
+static int refuse_static(char *why)
+{
+    bool found = false;
+
+    dl_iterate_phdr(look_for_linker, &found);
+    if (found)
+        return 0;
+    snprintf(why, MO_DL_WHY, "this program is linked statically, and has the "
+             "plugins that libmoirai was built with, but loads no modules");
+    return -ENOEXEC;
+}
+
+static int start_ltdl(void)
 {
     static bool started;
 
     if (started)
         return 0;
-    if (lt_dlinit() != 0) {
-        snprintf(why, MO_DL_WHY, "libltdl does not start: %s", lt_dlerror());
-        return -ENOSYS;
+    if (lt_dlinit() != 0 || lt_dlloader_find("lt_dlopen") == NULL) {
+        lt_dlexit();
+        return -ENOMEM;
     }
     started = true;
     return 0;
+}
+
+/* Only its words tell why dlopen failed. That it cannot open a file that was
+ * just read has the same reason. */
+static bool out_of_memory(const char *path, const char *words)
+{
+    static const char *const parts[] = {
+        "cannot allocate", "cannot create", "cannot enlarge", "cannot extend",
+        "out of memory",
+    };
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(words, parts[i]) != NULL)
+            return true;
+    return strncmp(words, path, n) == 0 &&
+           strstr(words + n, "cannot open shared object file") != NULL;
+}
+
+/* Resolves all of it. */
+static int try_dlopen(const char *path, char *why)
+{
+    const char *words;
+
+    if (dlopen(path, RTLD_NOW | RTLD_LOCAL) != NULL)
+        return 0;
+    words = dlerror();
+    if (words == NULL || out_of_memory(path, words))
+        return -ENOMEM;
+    copy_words(why, path, words);
+    return -ENOEXEC;
 }
 
 static int advise(lt_dladvise *advice)
@@ -66,27 +123,24 @@ int mo_dl_open(const char *path, void **handle, char *why)
 {
     lt_dladvise advice;
     lt_dlhandle opened;
-    int rc = start_ltdl(why);
+    int rc = refuse_static(why);
 
     if (rc == 0)
         rc = mo_elf_check(path, why, MO_DL_WHY);
-    if (rc != 0)
-        return rc;
-    if (dlopen(path, RTLD_NOW | RTLD_LOCAL) == NULL) {
-        copy_words(why, path, dlerror());
-        return -ENOEXEC;
-    }
-    rc = advise(&advice);
+    if (rc == 0)
+        rc = try_dlopen(path, why);
+    if (rc == 0)
+        rc = start_ltdl();
+    if (rc == 0)
+        rc = advise(&advice);
     if (rc != 0)
         return rc;
     opened = lt_dlopenadvise(path, advice);
-    if (opened == NULL) {
-        copy_words(why, path, lt_dlerror());
-        rc = -ENOEXEC;
-    }
     lt_dladvise_destroy(&advice);
+    if (opened == NULL)
+        return -ENOMEM;             /* what else, after dlopen? */
     *handle = opened;
-    return rc;
+    return 0;
 }
 
 const void *mo_dl_symbol(void *handle, const char *name, size_t *size)

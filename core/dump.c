@@ -2,18 +2,59 @@
 /*
  * dump.c - looking at tasks while they run.
  *
- * No lock is taken: records of fibers are never freed while the runtime lives,
- * and hold a copy of what is shown of their task; spawn sites are for ever. So
- * what is read may be of different instants, or of a task that has just ended;
- * it is never invalid.
+ * No lock is waited for: records of fibers are never freed while the runtime
+ * lives, and hold a copy of what is shown of their task; spawn sites are for
+ * ever. A task that waits is held for the moment in which its stack is read.
+ * What is read of the others may be of different instants, or of a task that
+ * has just ended; it is never invalid.
+ *
+ * A hundred thousand tasks mostly wait in a few ways: names of functions are
+ * looked up once, and a backtrace that was shown before is named by the task
+ * that it was shown of.
  */
 #include "dump.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "backtrace.h"
+#include "fault.h"
+#include "line.h"
+#include "mem.h"
+#include "os/symbol.h"
+#include "reason.h"
+#include "watch.h"
 #include "worker.h"
+
+#define TEXT ((size_t)32 << 10)     /* written at a time */
+#define NAMES 1024                  /* addresses remembered, and backtraces */
+#define CALLS 64                    /* of a backtrace */
+#define ANSWERS 1024                /* there are no more workers */
+
+struct name {
+    uintptr_t pc;
+    bool ours;                      /* in the core, and not public */
+    uintptr_t start;                /* of its function */
+    char text[MO_SYMBOL_NAME + 64];
+};
+
+struct shown {                      /* a backtrace that was written */
+    uint64_t hash;
+    uint32_t id;
+};
+
+struct dump {
+    struct mo_line line;
+    int64_t now;
+    const void *core;               /* the object that the core is in */
+    uint64_t tasks;                 /* written so far */
+    size_t answers;
+    uint32_t answered[ANSWERS];     /* ids of tasks that are running */
+    size_t n;                       /* calls in pcs */
+    uintptr_t pcs[CALLS];
+    struct name names[NAMES];
+    struct shown shown[NAMES];
+    char text[TEXT];
+};
 
 static bool describe(const struct mo_fiber *fiber, struct moirai_waiting *out)
 {
@@ -30,29 +71,275 @@ static bool describe(const struct mo_fiber *fiber, struct moirai_waiting *out)
     return true;
 }
 
+/* --- backtraces ----------------------------------------------------------- */
+
+static bool is_internal(const struct dump *d, uintptr_t pc,
+                        const struct mo_symbol *symbol)
+{
+    if (strncmp(symbol->name, "moirai_", 7) == 0)
+        return false;
+    return strncmp(symbol->name, "mo_", 3) == 0
+        || (d->core != NULL && mo_symbol_object(pc) == d->core);
+}
+
+/* A return address is behind its call, perhaps in the next function. */
+static const struct name *name_of(struct dump *d, uintptr_t pc)
+{
+    struct name *name = &d->names[pc / 2 % NAMES];
+    struct mo_line line = { name->text, sizeof name->text - 1, 0, -1 };
+    struct mo_symbol symbol;
+
+    if (name->pc == pc)
+        return name;
+    mo_symbol_find(pc - 1, &symbol);
+    name->pc = pc;
+    name->start = symbol.start;
+    name->ours = is_internal(d, pc - 1, &symbol);
+    mo_line_text(&line, symbol.name[0] != '\0' ? symbol.name : "?");
+    mo_line_text(&line, " (");
+    mo_line_text(&line, symbol.object[0] != '\0' ? symbol.object : "?");
+    mo_line_text(&line, "+");
+    mo_line_hex(&line, symbol.offset + 1);
+    mo_line_text(&line, ")");
+    name->text[line.used] = '\0';
+    return name;
+}
+
+static uint64_t hash_of(const struct dump *d)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);     /* FNV-1a, by words */
+
+    for (size_t i = 0; i < d->n; i++)
+        hash = (hash ^ d->pcs[i]) * UINT64_C(1099511628211);
+    return hash | 1;
+}
+
+/* From the program's call into the runtime to the task's own function. */
+static void write_calls(struct dump *d, uintptr_t task_function)
+{
+    size_t i = 0;
+
+    while (i < d->n && name_of(d, d->pcs[i])->ours)
+        i++;
+    for (; i < d->n; i++) {
+        const struct name *name = name_of(d, d->pcs[i]);
+
+        if (name->ours)
+            break;
+        mo_line_text(&d->line, "    ");
+        mo_line_text(&d->line, name->text);
+        mo_line_end(&d->line);
+        if (name->start != 0 && name->start == task_function)
+            break;
+    }
+    if (d->n == CALLS) {
+        mo_line_text(&d->line, "    ...");
+        mo_line_end(&d->line);
+    }
+}
+
+static void write_backtrace(struct dump *d, uint32_t id, uintptr_t function)
+{
+    uint64_t hash = hash_of(d);
+    struct shown *shown = &d->shown[hash / 2 % NAMES];
+
+    if (d->n == 0)
+        return;
+    if (shown->hash == hash) {
+        mo_line_text(&d->line, "    calls as those of task ");
+        mo_line_number(&d->line, shown->id);
+        mo_line_end(&d->line);
+        return;
+    }
+    *shown = (struct shown){ hash, id };
+    write_calls(d, function);
+}
+
+/* --- tasks that have a stack ---------------------------------------------- */
+
+static void write_head(struct dump *d, uint32_t id, const char *name)
+{
+    d->tasks++;
+    mo_line_text(&d->line, "task ");
+    mo_line_number(&d->line, id);
+    if (name != NULL) {
+        mo_line_text(&d->line, " \"");
+        mo_line_text(&d->line, name);
+        mo_line_text(&d->line, "\"");
+    }
+    mo_line_text(&d->line, ": ");
+}
+
+static void write_site(struct dump *d, const char *file, uint32_t line)
+{
+    mo_line_text(&d->line, ", spawned at ");
+    mo_line_text(&d->line, file);
+    mo_line_text(&d->line, ":");
+    mo_line_number(&d->line, line);
+}
+
+/* At a task that is held: nothing is written to a file meanwhile, which might
+ * take long. */
+struct look {
+    struct dump *d;
+    const struct mo_fiber *fiber;
+    struct mo_line object;          /* what it waits for */
+    struct mo_line party;           /* who could end that */
+    char object_text[160];
+    char party_text[256];
+    int64_t since_ns;
+    uintptr_t function;             /* the task's */
+};
+
+/* Reads what may be broken, in a program that is looked at because it is. */
+static void look_at(void *arg)
+{
+    struct look *look = arg;
+    struct dump *d = look->d;
+    const struct mo_waiter *waiter = &look->fiber->waiter;
+
+    look->since_ns = waiter->since_ns;
+    mo_reason_object(&look->object, waiter);
+    mo_reason_party(&look->party, waiter, d->now);
+    look->function = (uintptr_t)look->fiber->task->fn;
+    d->n = mo_backtrace_of(look->fiber->sp, d->pcs, CALLS);
+}
+
+static void write_line(struct dump *d, struct mo_line *line)
+{
+    line->text[line->used] = '\0';
+    mo_line_text(&d->line, line->text);
+}
+
+static void write_waiting(struct dump *d, struct mo_fiber *fiber,
+                          const struct moirai_waiting *it)
+{
+    struct look look = { .d = d, .fiber = fiber };
+    bool whole;
+
+    look.object = (struct mo_line){ look.object_text,
+                                    sizeof look.object_text - 1, 0, -1 };
+    look.party = (struct mo_line){ look.party_text,
+                                   sizeof look.party_text - 1, 0, -1 };
+    d->n = 0;
+    whole = mo_fault_try(look_at, &look);
+    mo_wait_release(&fiber->waiter);
+    write_line(d, &look.object);
+    mo_line_text(&d->line, whole ? "" : " (its stack cannot be read)");
+    if (look.since_ns != 0) {
+        mo_line_text(&d->line, " for ");
+        mo_line_span(&d->line, d->now - look.since_ns);
+    }
+    write_site(d, it->file, it->line);
+    mo_line_text(&d->line, ", stack ");
+    mo_line_size(&d->line, mo_load_relaxed(&fiber->shown_size));
+    mo_line_end(&d->line);
+    if (look.party.used > 0) {
+        mo_line_text(&d->line, "    could be ended by ");
+        write_line(d, &look.party);
+        mo_line_end(&d->line);
+    }
+    write_backtrace(d, it->id, look.function);
+}
+
+/* Has its worker said already what it is doing? */
+static bool was_answered(const struct dump *d, uint32_t id)
+{
+    for (size_t i = 0; i < d->answers; i++)
+        if (d->answered[i] == id)
+            return true;
+    return false;
+}
+
+static void write_fiber(struct dump *d, struct mo_fiber *fiber)
+{
+    struct moirai_waiting it;
+
+    if (!describe(fiber, &it) || was_answered(d, it.id))
+        return;
+    write_head(d, it.id, it.name);
+    if (mo_wait_hold(&fiber->waiter)) {
+        write_waiting(d, fiber, &it);
+        return;
+    }
+    mo_line_text(&d->line, mo_load_relaxed(&fiber->waiter.kind) == MO_WAIT_NONE
+                               ? "running" : "ready, waits for a worker");
+    write_site(d, it.file, it.line);
+    mo_line_text(&d->line, ", stack ");
+    mo_line_size(&d->line, mo_load_relaxed(&fiber->shown_size));
+    mo_line_end(&d->line);
+}
+
+/* --- workers -------------------------------------------------------------- */
+
+static void write_answer(struct dump *d, const struct mo_watch_answer *answer)
+{
+    if (answer->id == 0)
+        return;
+    if (d->answers < ANSWERS)
+        d->answered[d->answers++] = answer->id;
+    write_head(d, answer->id, answer->name);
+    mo_line_text(&d->line, "running on worker ");
+    mo_line_number(&d->line, answer->worker);
+    write_site(d, answer->site->file, answer->site->line);
+    mo_line_end(&d->line);
+    d->n = answer->n < CALLS ? answer->n : CALLS;
+    memcpy(d->pcs, answer->pcs, d->n * sizeof *d->pcs);
+    if (d->n > 0)
+        d->pcs[0]++;                /* where it is, not where it returns to */
+    write_backtrace(d, answer->id, answer->function);
+}
+
+static void write_worker(struct dump *d, struct mo_worker *w)
+{
+    struct mo_watch_answer answer;
+
+    mo_line_text(&d->line, "worker ");
+    mo_line_number(&d->line, w->hot.index);
+    mo_line_text(&d->line, mo_load_relaxed(&w->idle) ? ": asleep, "
+                                                     : ": awake, ");
+    mo_line_number(&d->line, mo_load_relaxed(&w->count.finished));
+    mo_line_text(&d->line, " tasks ended, ");
+    mo_line_number(&d->line, mo_load_relaxed(&w->count.parked));
+    mo_line_text(&d->line, " waits");
+    mo_line_end(&d->line);
+    if (mo_watch_ask(w, &answer))
+        write_answer(d, &answer);
+}
+
+static struct dump *new_dump(struct moirai_runtime *rt, int fd)
+{
+    struct dump *d = mo_mem_alloc(sizeof *d, 64);
+
+    if (d == NULL)
+        return NULL;
+    d->line = (struct mo_line){ d->text, sizeof d->text, 0, fd };
+    d->now = rt->os->coarse(rt->os);
+    d->core = mo_symbol_object((uintptr_t)&moirai_dump);
+    if (d->core == mo_symbol_object(mo_symbol_program()))
+        d->core = NULL;             /* linked in: names have to do */
+    return d;
+}
+
 void moirai_dump(struct moirai_runtime *rt, int fd)
 {
     struct mo_fiber *fiber = mo_load(&rt->all_fibers);
+    struct dump *d = new_dump(rt, fd);
 
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
-        const struct mo_worker *w = rt->workers[i];
-
-        dprintf(fd, "worker %u: %s, %" PRIu64 " tasks ended, %" PRIu64
-                " waits\n", i, mo_load_relaxed(&w->idle) ? "asleep" : "awake",
-                mo_load_relaxed(&w->count.finished),
-                mo_load_relaxed(&w->count.parked));
-    }
-    for (; fiber != NULL; fiber = fiber->all_next) {
-        struct moirai_waiting line;
-
-        if (!describe(fiber, &line))
-            continue;
-        dprintf(fd, "task %u%s%s: %s, spawned at %s:%u, stack %zu KiB\n",
-                line.id, line.name != NULL ? " " : "",
-                line.name != NULL ? line.name : "", line.waits_on, line.file,
-                line.line, mo_load_relaxed(&fiber->shown_size) >> 10);
-    }
+    if (d == NULL)
+        return;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        write_worker(d, rt->workers[i]);
+    for (; fiber != NULL; fiber = fiber->all_next)
+        write_fiber(d, fiber);
+    mo_line_number(&d->line, d->tasks);
+    mo_line_text(&d->line, " tasks that have begun");
+    mo_line_end(&d->line);
+    mo_line_flush(&d->line);
+    mo_mem_free(d);
 }
+
+/* --- the report of a stop ------------------------------------------------- */
 
 void mo_dump_report_clear(struct moirai_stop_report *report)
 {

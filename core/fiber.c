@@ -9,12 +9,15 @@
  */
 #include "fiber.h"
 
-#include <string.h>
 
 #include "arch/switch.h"
 
 #define POOL_MOST 64                /* fibers a worker keeps of a class */
+#define POOL_RACE 64                /* and leaves alone under mo_race_on */
 #define KEEP ((size_t)16 << 10)     /* bytes below the caller of a trim */
+
+_Static_assert(sizeof(struct mo_fiber) % sizeof(uint64_t) == 0,
+               "mo_slab_clear reaches all of it");
 
 /* Puts a new record where dumps find it. Records are only ever added. */
 static void enlist(struct moirai_runtime *rt, struct mo_fiber *fiber)
@@ -41,7 +44,7 @@ static struct mo_fiber *record(struct moirai_runtime *rt)
     fiber = mo_slab_get(&rt->fibers, NULL);
     if (fiber == NULL)
         return NULL;
-    memset(fiber, 0, sizeof *fiber);
+    mo_slab_clear(fiber, sizeof *fiber);
     fiber->waiter.fiber = fiber;
     fiber->node.waiter = &fiber->waiter;
     enlist(rt, fiber);
@@ -86,7 +89,8 @@ struct mo_fiber *mo_fiber_get(struct mo_worker *w,
 {
     struct mo_fiber *fiber = w->pool[stack_class];
 
-    if (fiber != NULL) {
+    if (fiber != NULL
+        && (!mo_race_on() || w->pooled[stack_class] > POOL_RACE)) {
         w->pool[stack_class] = fiber->next;
         w->pooled[stack_class]--;
         mo_count(&w->count.stacks_reused, 1);
@@ -99,21 +103,49 @@ struct mo_fiber *mo_fiber_get(struct mo_worker *w,
     fiber->waited = 0;
     fiber->sp = mo_switch_fresh(fiber->stack.base, fiber->stack.size, entry,
                                 fiber);
+    if (fiber->sp == NULL) {
+        unmake(w->runtime, fiber);
+        return NULL;
+    }
     return fiber;
+}
+
+/* Reusing a stack orders its users, which hides races between them from TSan:
+ * there it is put off. */
+static uint32_t pool_most(void)
+{
+    return mo_race_on() ? 2 * POOL_RACE : POOL_MOST;
+}
+
+/* Its guard was opened for its last task to end. False: it has none now. */
+static bool guard_again(struct moirai_runtime *rt, struct mo_fiber *fiber)
+{
+    fiber->overflown = 0;
+    if (rt->stack->relax(rt->stack_state, &fiber->stack, false) != 0)
+        return true;
+    fiber->stack.guard_kind = MOIRAI_GUARD_NONE;
+    fiber->stack.guard = 0;
+    return false;
 }
 
 void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
 {
     uint32_t stack_class = fiber->stack.stack_class;
+    struct mo_fiber **at;
 
     mo_store_relaxed(&fiber->task, NULL);
+    mo_switch_end(fiber->sp);
     mo_sanitize_wipe(&fiber->sanitize, fiber->sp);
-    if (w->pooled[stack_class] >= POOL_MOST) {
+    if ((fiber->overflown && !guard_again(w->runtime, fiber))
+        || w->pooled[stack_class] >= pool_most()) {
         unmake(w->runtime, fiber);
         return;
     }
-    fiber->next = w->pool[stack_class];
-    w->pool[stack_class] = fiber;
+    at = &w->pool[stack_class];
+    while (mo_race_on() && *at != NULL)
+        at = &(*at)->next;          /* behind the others: late reuse */
+    fiber->next = *at;
+    *at = fiber;
     w->pooled[stack_class]++;
 }
 
@@ -135,6 +167,7 @@ void mo_fiber_trim(struct moirai_runtime *rt, const struct mo_fiber *fiber)
 {
     char *low = (char *)__builtin_frame_address(0) - KEEP;
 
-    if (rt->stack->trim != NULL && low > fiber->stack.base)
+    if (rt->stack->trim != NULL && low > fiber->stack.base
+        && low < fiber->stack.base + fiber->stack.size)
         rt->stack->trim(rt->stack_state, &fiber->stack, low);
 }

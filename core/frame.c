@@ -75,6 +75,7 @@ static void dress(struct mo_worker *w, struct moirai_frame *frame)
     frame->task.priority = parent->priority;
     frame->failed = 0;
     mo_store_relaxed(&frame->done, DONE_OUT);
+    mo_race_release(&frame->task);
 }
 
 static void lend(struct mo_fiber *fiber, struct moirai_frame *frame)
@@ -179,6 +180,7 @@ static void await(struct moirai_frame *frame)
 /* A parent cannot go on as if nothing was wrong. */
 static int outcome(struct moirai_frame *frame)
 {
+    mo_race_acquire_last(&frame->done);
     if (frame->failed)
         moirai_fail(frame->result, NULL);
     return frame->result;
@@ -330,6 +332,8 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
     mo_trace(mo_here(), MO_TRACE_END, frame->task.id, result < 0);
     frame->result = result;
     frame->failed = failed;
+    mo_race_release(&frame->done);
+    mo_here()->task = NULL;         /* handlers of signals look there */
     done = mo_swap(&frame->done, DONE_ENDED);   /* the frame may be gone */
     if (done == DONE_OUT)
         return;

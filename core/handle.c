@@ -12,9 +12,11 @@
 #include "handle.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "runtime.h"
+
+_Static_assert(sizeof(struct moirai_handle) % sizeof(uint64_t) == 0,
+               "mo_slab_clear reaches all of it");
 
 static void release(struct mo_worker *w, struct moirai_handle *handle)
 {
@@ -28,6 +30,7 @@ void mo_handle_finish(struct mo_worker *w, struct moirai_handle *handle,
 {
     struct mo_node *node;
 
+    mo_race_release(&handle->done);
     mo_word_lock(&handle->lock);
     handle->result = rc;
     handle->done = true;
@@ -75,7 +78,7 @@ struct moirai_handle *mo_handle_make(struct moirai_runtime *rt,
     handle = mo_slab_get(&rt->handles, w != NULL ? &w->handles : NULL);
     if (handle == NULL)
         return NULL;
-    memset(handle, 0, sizeof *handle);
+    mo_slab_clear(handle, sizeof *handle);
     handle->runtime = rt;
     handle->references = shared ? 2 : 1;
     handle->deadline_ns = MOIRAI_NEVER;
@@ -118,8 +121,10 @@ int moirai_handle_join(struct moirai_handle *handle, int64_t deadline_ns,
     } else if (!handle->done) {
         rc = -EAGAIN;
     }
-    if (handle->done)
+    if (handle->done) {
+        mo_race_acquire(&handle->done);
         rc = 0;
+    }
     if (rc == 0 && result != NULL)
         *result = handle->result;
     mo_word_unlock(&handle->lock);
@@ -132,6 +137,7 @@ void moirai_handle_cancel(struct moirai_handle *handle)
 
     if (!mo_runtime_usable(handle->runtime))
         return;
+    mo_race_release(&handle->cancelled);
     mo_swap(&handle->cancelled, 1); /* pairs with the claim in a commit */
     mo_lock_take(&handle->fiber_lock);
     for (fiber = handle->fibers; fiber != NULL; fiber = fiber->handle_next)

@@ -86,20 +86,17 @@ static const char *check_io(const void *ops)
     return NULL;
 }
 
-static const char *const section_keys[] = { "plugin", NULL };
-static const char *const chan_keys[] = { "plugin", "home", "delivery", NULL };
-
 static const struct mo_kind kinds[] = {
     { MOIRAI_SCHED, "sched", "scheduler", MOIRAI_SCHED_ABI,
-      sizeof(struct moirai_sched_ops), sched_slots, section_keys, NULL },
+      sizeof(struct moirai_sched_ops), sched_slots, NULL },
     { MOIRAI_STACK, "stack", "stack allocator", MOIRAI_STACK_ABI,
-      sizeof(struct moirai_stack_ops), stack_slots, section_keys, NULL },
+      sizeof(struct moirai_stack_ops), stack_slots, NULL },
     { MOIRAI_CHAN, "chan", "channel discipline", MOIRAI_CHAN_ABI,
-      sizeof(struct moirai_chan_ops), chan_slots, chan_keys, check_chan },
+      sizeof(struct moirai_chan_ops), chan_slots, check_chan },
     { MOIRAI_TRAN, "tran", "transport", MOIRAI_TRAN_ABI,
-      sizeof(struct moirai_tran_ops), tran_slots, section_keys, check_tran },
+      sizeof(struct moirai_tran_ops), tran_slots, check_tran },
     { MOIRAI_IO, "io", "I/O backend", MOIRAI_IO_ABI,
-      sizeof(struct moirai_io_ops), io_slots, section_keys, check_io },
+      sizeof(struct moirai_io_ops), io_slots, check_io },
     { .kind = 0 },
 };
 

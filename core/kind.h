@@ -25,7 +25,6 @@ struct mo_kind {
     uint32_t ops_abi;
     size_t ops_size;                /* as this core was built */
     const struct mo_kind_slot *required;
-    const char *const *reserved;    /* keys of its section that are ours */
 
     /* What goes beyond single slots; NULL: nothing. Returns NULL, or what is
      * wrong with the ops. */

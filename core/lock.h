@@ -24,6 +24,12 @@ static inline void mo_word_lock(uint32_t *word)
             mo_relax(round++);
 }
 
+/* Only if it is free: for who may not wait. */
+static inline bool mo_word_try(uint32_t *word)
+{
+    return mo_swap(word, 1) == 0;
+}
+
 static inline void mo_word_unlock(uint32_t *word)
 {
     mo_store(word, 0);              /* pairs with the swap above */

@@ -9,60 +9,42 @@
 #include "mem.h"
 
 #include <errno.h>
-#include <stdalign.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <moirai/runtime.h>
 
-static void *libc_alloc(void *ctx, size_t size, size_t align)
-{
-    void *memory;
+#include "os/memory.h"
 
-    (void)ctx;
-    if (align <= alignof(max_align_t))
-        return calloc(1, size);     /* fresh pages are not touched twice */
-    if (posix_memalign(&memory, align, size) != 0)
-        return NULL;
-    return memset(memory, 0, size);
-}
-
-static void libc_release(void *ctx, void *memory)
-{
-    (void)ctx;
-    free(memory);
-}
-
-static const struct moirai_allocator libc_allocator = {
-    .alloc = libc_alloc,
-    .release = libc_release,
-};
-
-static const struct moirai_allocator *hook = &libc_allocator;
+static const struct moirai_allocator *hook = &mo_os_allocator;
 static atomic_bool used;
 
 /* Of the watch. Relaxed throughout: tests read them when all is quiet. */
 static atomic_bool watching;
 static _Atomic uint64_t asked;
 static _Atomic int64_t live;
-static _Atomic uint64_t failing;    /* number of the one to fail, or 0 */
+static _Atomic uint64_t failing;    /* number of the first to fail, or 0 */
+static _Atomic uint64_t failing_to; /* and of the last */
 
 __attribute__((visibility("default")))
 int moirai_allocator_set(const struct moirai_allocator *allocator)
 {
     if (atomic_load_explicit(&used, memory_order_relaxed))
         return -EBUSY;
-    hook = allocator != NULL ? allocator : &libc_allocator;
+    hook = allocator != NULL ? allocator : &mo_os_allocator;
     return 0;
 }
 
 bool mo_mem_allowed(void)
 {
+    uint64_t first, n;
+
     if (!atomic_load_explicit(&watching, memory_order_relaxed))
         return true;
-    return atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed) + 1 !=
-           atomic_load_explicit(&failing, memory_order_relaxed);
+    n = atomic_fetch_add_explicit(&asked, 1, memory_order_relaxed) + 1;
+    first = atomic_load_explicit(&failing, memory_order_relaxed);
+    return first == 0 || n < first ||
+           n > atomic_load_explicit(&failing_to, memory_order_relaxed);
 }
 
 static void count_live(int step)
@@ -103,10 +85,21 @@ char *mo_mem_strdup(const char *text)
 
 void mo_mem_watch(uint64_t fail_at)
 {
-    atomic_store(&asked, 0);
     atomic_store(&live, 0);
-    atomic_store(&failing, fail_at);
+    mo_mem_fail(fail_at, 1);
     atomic_store(&watching, true);
+}
+
+uint64_t mo_mem_fail(uint64_t first, uint64_t n)
+{
+    uint64_t last = n < UINT64_MAX - first ? first + n - 1 : UINT64_MAX;
+    uint64_t before;
+
+    atomic_store(&failing, 0);
+    before = atomic_exchange(&asked, 0);
+    atomic_store(&failing_to, last);
+    atomic_store(&failing, first);
+    return before;
 }
 
 struct mo_mem_count mo_mem_unwatch(void)

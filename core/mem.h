@@ -23,8 +23,13 @@ char *mo_mem_strdup(const char *text);
  * of them (1: the next; 0: none) gives NULL. */
 void mo_mem_watch(uint64_t fail_at);
 
+/* While that lasts: from this call on, the `first`th allocation and those after
+ * it, `n` in all, fail (first 0: none). What is counted as live stays; returns
+ * how many were asked for since the last call of either. */
+uint64_t mo_mem_fail(uint64_t first, uint64_t n);
+
 struct mo_mem_count {
-    uint64_t asked;                 /* allocations since mo_mem_watch */
+    uint64_t asked;                 /* allocations since the last of the two */
     int64_t live;                   /* those not yet given back */
 };
 

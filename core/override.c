@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * override.c - what the environment and the API say, into the same tree.
+ * override.c - what environment, command line and API say, into the same tree.
  */
 #include "override.h"
 
@@ -140,26 +140,51 @@ static int cut_setting(char *setting, struct steps *steps, const char **text)
     return -EINVAL;
 }
 
+/* One setting of n bytes. 0 or -ENOMEM. */
+static int take_setting(struct mo_tree *tree, const struct mo_place *place,
+                        const char *setting, size_t n)
+{
+    char quoted[MO_TEXT_QUOTED];
+    struct steps steps;
+    const char *text;
+    char *copy = mo_arena_strndup(tree->arena, setting, n);
+    char *whole = mo_arena_strndup(tree->arena, setting, n);
+    int rc = 0;
+
+    if (copy == NULL || whole == NULL)
+        return -ENOMEM;
+    if (cut_setting(copy, &steps, &text) != 0)
+        mo_report_add(tree->report, place, NULL,
+                      "%s is no setting; write it like "
+                      "scheduler.plugin=fifo", mo_text_quote(quoted, whole));
+    else
+        rc = mo_tree_set(tree, steps.list, steps.n, false, place, text);
+    return rc == -ENOMEM ? rc : 0;
+}
+
+int mo_override_command(struct mo_tree *tree)
+{
+    struct mo_place place = { .from = MO_FROM_COMMAND, .source = "-s" };
+    const char *set = secure_getenv("MOIRAI_SET");
+    int rc = 0;
+
+    while (rc == 0 && set != NULL && *set != '\0') {
+        size_t n = strcspn(set, "\n");
+
+        if (n > 0)
+            rc = take_setting(tree, &place, set, n);
+        set += n;
+        set += *set == '\n';
+    }
+    return rc;
+}
+
 int mo_override_api(struct mo_tree *tree, const char *const *set)
 {
     struct mo_place place = { .from = MO_FROM_API };
     int rc = 0;
 
-    for (; rc != -ENOMEM && set != NULL && *set != NULL; set++) {
-        char quoted[MO_TEXT_QUOTED];
-        struct steps steps;
-        const char *text;
-        char *copy = mo_arena_strdup(tree->arena, *set);
-
-        if (copy == NULL)
-            return -ENOMEM;
-        if (cut_setting(copy, &steps, &text) != 0)
-            mo_report_add(tree->report, &place, NULL,
-                          "%s is no setting; write it like "
-                          "scheduler.plugin=fifo",
-                          mo_text_quote(quoted, *set));
-        else
-            rc = mo_tree_set(tree, steps.list, steps.n, false, &place, text);
-    }
-    return rc == -ENOMEM ? rc : 0;
+    for (; rc == 0 && set != NULL && *set != NULL; set++)
+        rc = take_setting(tree, &place, *set, strlen(*set));
+    return rc;
 }

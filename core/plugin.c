@@ -138,17 +138,21 @@ static bool searched(const struct mo_plugins *set, const char *directory)
     return d != NULL;
 }
 
-static int search_one(struct mo_plugins *set, const char *directory)
+static int search_one(struct mo_plugins *set, const char *directory,
+                      size_t most)
 {
     struct listing l = { .set = set, .directory = directory };
     struct mo_plugin_directory *d;
 
     if (searched(set, directory))
         return 0;
+    if (set->n_directories >= most)
+        return -E2BIG;
     d = mo_arena_alloc(set->arena, sizeof *d);
     if (d == NULL)
         return -ENOMEM;
     d->path = directory;
+    set->n_directories++;
     if (set->last_directory != NULL)
         set->last_directory->next = d;
     else
@@ -178,7 +182,8 @@ int mo_plugin_search(struct mo_plugins *set, const char *path,
 
         if (n > 0) {
             directory = from_base(set->arena, base, path, n);
-            rc = directory != NULL ? search_one(set, directory) : -ENOMEM;
+            rc = directory == NULL ? -ENOMEM
+                 : search_one(set, directory, MO_PLUGIN_DIRECTORIES);
         }
         path += n;
         path += *path == ':';
@@ -191,7 +196,12 @@ int mo_plugin_search_usual(struct mo_plugins *set)
     const char *path = secure_getenv("MOIRAI_PLUGIN_PATH");
     int rc = path != NULL ? mo_plugin_search(set, path, NULL) : 0;
 
-    return rc == 0 ? mo_plugin_search(set, MO_MODULE_DIR, NULL) : rc;
+    if (rc == -E2BIG)
+        mo_log(MOIRAI_LOG_WARN, "not all of MOIRAI_PLUGIN_PATH is searched; "
+               "%d directories are the most", MO_PLUGIN_DIRECTORIES);
+    else if (rc != 0)
+        return rc;
+    return search_one(set, MO_MODULE_DIR, MO_PLUGIN_DIRECTORIES + 1);
 }
 
 static int load_now(struct mo_plugins *set, struct mo_plugin *p)
@@ -209,7 +219,8 @@ static int load_now(struct mo_plugins *set, struct mo_plugin *p)
     raw = mo_dl_symbol(handle, "moirai_plugin", &size);
     if (raw == NULL) {
         snprintf(why, sizeof why, "no plugin: it does not export "
-                 "%s_%.200s_LTX_moirai_plugin", p->kind->prefix, p->name);
+                 "%s_%.100s_LTX_moirai_plugin, which MOIRAI_PLUGIN(%s, %.100s) "
+                 "defines", p->kind->prefix, p->name, p->kind->prefix, p->name);
         return refuse(set, p, why);
     }
     return accept(set, p, raw, size);
@@ -343,6 +354,24 @@ static int report_unknown(const struct mo_plugins *set, uint32_t kind,
     return -ENOENT;
 }
 
+const struct mo_plugin *mo_plugin_guess(struct mo_plugins *set, uint32_t kind,
+                                        const char *text)
+{
+    struct mo_text_guess guess;
+    struct mo_plugin *p;
+
+    mo_text_guess_init(&guess, text);
+    for (p = set->first; p != NULL; p = p->next) {
+        if (eligible(p, kind))
+            mo_text_guess_offer(&guess, p->name);
+    }
+    p = guess.best != NULL ? lookup(set, kind, guess.best) : NULL;
+    if (p == NULL || (p->state != MO_PLUGIN_READY && !set->cautious) ||
+        mo_plugin_load(set, p) != 0)
+        return NULL;
+    return p;
+}
+
 int mo_plugin_examine(struct mo_plugins *set)
 {
     char why[MO_PLUGIN_WHY];
@@ -379,11 +408,18 @@ static int find_file(struct mo_plugins *set, uint32_t kind, const char *text,
     }
     while (p != NULL && (p->path == NULL || strcmp(p->path, path) != 0))
         p = p->next;
+    if (p == NULL && set->n_files == MO_PLUGIN_FILES) {
+        snprintf(why, MO_PLUGIN_WHY, "%.400s: plugins are named by path in "
+                 "%d other places; more are not looked for", path,
+                 MO_PLUGIN_FILES);
+        return -E2BIG;
+    }
     if (p == NULL) {
         p = append(set, row, name, n);
         if (p == NULL)
             return -ENOMEM;
         p->path = path;
+        set->n_files++;
     }
     p->shadowed_by = NULL;          /* it was asked for by its path */
     *found = p;

@@ -21,6 +21,11 @@
 /* Room for a sentence about a plugin. */
 #define MO_PLUGIN_WHY 768
 
+/* Most directories that are searched, and most files that are named by their
+ * paths, for one runtime. */
+#define MO_PLUGIN_DIRECTORIES 64
+#define MO_PLUGIN_FILES 100
+
 enum mo_plugin_state {
     MO_PLUGIN_FOUND = 0,            /* not yet loaded */
     MO_PLUGIN_READY = 1,            /* loaded and sound */
@@ -51,6 +56,8 @@ struct mo_plugins {
     bool cautious;                  /* a child process tries each file first */
     struct mo_plugin *first, *last; /* in order of precedence */
     struct mo_plugin_directory *directories, *last_directory;
+    size_t n_directories;
+    size_t n_files;                 /* that were named by their paths */
 };
 
 /* An empty list, then the builtins, checked. 0 or -ENOMEM. */
@@ -58,13 +65,14 @@ int mo_plugin_init(struct mo_plugins *set, struct mo_arena *arena,
                    bool cautious);
 
 /* Adds what the directories of `path` ("a:b") hold. A relative one is meant
- * from `base` (NULL: the current directory). 0 or -ENOMEM; what cannot be
- * listed is noted in set->directories. */
+ * from `base` (NULL: the current directory). 0, -ENOMEM, or -E2BIG if there
+ * would be more than MO_PLUGIN_DIRECTORIES; what cannot be listed is noted in
+ * set->directories. */
 int mo_plugin_search(struct mo_plugins *set, const char *path,
                      const char *base);
 
 /* Adds the directories that every search ends with: those of the variable
- * MOIRAI_PLUGIN_PATH, then where modules are installed. */
+ * MOIRAI_PLUGIN_PATH, as many as can be, then where modules are installed. */
 int mo_plugin_search_usual(struct mo_plugins *set);
 
 /* Loads a plugin if it is not; 0, -ENOMEM or, for a refused one, -ENOEXEC. */
@@ -77,6 +85,11 @@ int mo_plugin_load(struct mo_plugins *set, struct mo_plugin *plugin);
 int mo_plugin_find(struct mo_plugins *set, uint32_t kind, const char *text,
                    const char *base, const struct mo_plugin **found,
                    char *why);
+
+/* The usable plugin of a kind whose name is near to `text`; NULL if there is
+ * none. Loads only if the set is cautious. */
+const struct mo_plugin *mo_plugin_guess(struct mo_plugins *set, uint32_t kind,
+                                        const char *text);
 
 /* Loads every plugin there is and asks it whether it can run here, for the
  * sake of `reason`. 0 or -ENOMEM. */

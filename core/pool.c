@@ -39,6 +39,9 @@ struct job {                        /* on the caller's stack */
     struct mo_waiter *waiter;       /* who waits; NULL: is about to */
 };
 
+static _Thread_local const struct mo_pool *own_pool;    /* whose thread this
+                                     * is; NULL: it is none of a pool's */
+
 struct mo_pool {
     pthread_mutex_t lock;           /* guards everything below */
     pthread_cond_t work;            /* a job was queued, or closing */
@@ -47,6 +50,7 @@ struct mo_pool {
     uint32_t threads, idle, queued, most;
     pthread_t ended;                /* the last thread that did, if any has */
     bool any_ended, closing;
+    clockid_t clock;                /* that `work` goes by; constant */
 };
 
 struct mo_pool *mo_pool_open(uint32_t threads)
@@ -59,7 +63,8 @@ struct mo_pool *mo_pool_open(uint32_t threads)
     pool->most = threads > 0 ? threads : 1;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pool->clock = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0
+                ? CLOCK_MONOTONIC : CLOCK_REALTIME;
     pthread_cond_init(&pool->work, &attr);
     pthread_cond_init(&pool->gone, NULL);
     pthread_condattr_destroy(&attr);
@@ -82,14 +87,9 @@ void mo_pool_close(struct mo_pool *pool)
     mo_mem_free(pool);
 }
 
-uint32_t mo_pool_threads(struct mo_pool *pool)
+bool mo_pool_here(const struct mo_pool *pool)
 {
-    uint32_t n;
-
-    pthread_mutex_lock(&pool->lock);
-    n = pool->threads;
-    pthread_mutex_unlock(&pool->lock);
-    return n;
+    return own_pool == pool;
 }
 
 /* Waits for a job; NULL: it is time to end. The lock is held. */
@@ -99,7 +99,7 @@ static struct job *wait_for_job(struct mo_pool *pool)
     struct job *job;
     int rc = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(pool->clock, &until);
     until.tv_sec += IDLE_S;
     pool->idle++;
     while (pool->first == NULL && !pool->closing && rc != ETIMEDOUT)
@@ -121,6 +121,7 @@ static void complete(struct job *job, int result)
 {
     struct mo_waiter *waiter;
 
+    mo_race_release(job);
     mo_word_lock(&job->lock);
     job->result = result;
     job->state = JOB_DONE;
@@ -155,6 +156,7 @@ static void *thread_main(void *arg)
     struct job *job;
 
     pthread_setname_np(pthread_self(), "moirai/block");
+    own_pool = pool;
     pthread_mutex_lock(&pool->lock);
     while ((job = wait_for_job(pool)) != NULL) {
         pthread_mutex_unlock(&pool->lock);
@@ -253,6 +255,23 @@ static int await(struct job *job, bool masked)
     return rc;
 }
 
+const char *mo_pool_state(void *object)
+{
+    static const char *const texts[] = {
+        [JOB_QUEUED] = "every thread of the blocking pool is busy: any of them",
+        [JOB_RUNNING] = "a thread of the blocking pool, which runs the call",
+        [JOB_DONE] = "nobody needs to: the call has returned",
+    };
+    struct job *job = object;
+    enum job_state state;
+
+    if (!mo_word_try(&job->lock))
+        return NULL;
+    state = job->state;
+    mo_word_unlock(&job->lock);
+    return texts[state];
+}
+
 int moirai_block(moirai_fn *fn, void *arg)
 {
     struct mo_worker *w = mo_self();
@@ -268,10 +287,11 @@ int moirai_block(moirai_fn *fn, void *arg)
     if (rc != 0)
         return rc;
     rc = await(&job, false);
-    if (rc == 0)
-        return job.result;
-    if (withdraw(pool, &job))
-        return rc;
-    await(&job, true);
+    if (rc != 0) {
+        if (withdraw(pool, &job))
+            return rc;
+        await(&job, true);
+    }
+    mo_race_acquire_last(&job);
     return job.result;
 }

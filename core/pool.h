@@ -5,6 +5,7 @@
 #ifndef MO_POOL_H
 #define MO_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mo_pool;
@@ -16,7 +17,11 @@ struct mo_pool *mo_pool_open(uint32_t threads);
 /* No call is under way. Ends the threads. */
 void mo_pool_close(struct mo_pool *pool);
 
-/* Threads alive now. */
-uint32_t mo_pool_threads(struct mo_pool *pool);
+/* Is the calling thread one of them? It runs a call of one of our tasks. */
+bool mo_pool_here(const struct mo_pool *pool);
+
+/* What became of the call that a task waits for; `object` is the waiter's.
+ * NULL: not to be seen right now. */
+const char *mo_pool_state(void *object);
 
 #endif

@@ -30,7 +30,11 @@ static int note(struct mo_report *report, const struct mo_place *place,
         return -ENOMEM;
     mistake = &report->list[report->count];
     mistake->place = *place;
+    mistake->place.via = NULL;      /* part of the text */
     mistake->number = (uint32_t)report->count;
+    if (text != NULL && place->via != NULL)
+        text = mo_arena_printf(&report->arena, "%s (from %s)", text,
+                               place->via);
     mistake->text = text != NULL ? showable(&report->arena, text) : NULL;
     if (mistake->text == NULL)
         return -ENOMEM;
@@ -50,7 +54,7 @@ void mo_report_add(struct mo_report *report, const struct mo_place *place,
     va_list args;
     int rc;
 
-    if (report->count == MO_REPORT_MAX) {
+    if (mo_report_full(report)) {
         report->more++;
         return;
     }
@@ -60,6 +64,11 @@ void mo_report_add(struct mo_report *report, const struct mo_place *place,
     va_end(args);
     if (report->code == 0 || rc == -ENOMEM)
         report->code = rc;
+}
+
+bool mo_report_full(const struct mo_report *report)
+{
+    return report->count == MO_REPORT_MAX;
 }
 
 static int by_place(const void *a, const void *b)
@@ -85,19 +94,38 @@ void mo_report_sort(struct mo_report *report)
         qsort(report->list, report->count, sizeof report->list[0], by_place);
 }
 
+const char *mo_report_from(enum mo_from from)
+{
+    static const char *const names[] = { "preset", "file", "env", "command",
+                                         "api" };
+
+    return names[from];
+}
+
 const char *mo_report_place(char *out, size_t size,
                             const struct mo_place *place)
 {
-    static const char *const names[] = { "preset", "file", "env", "api" };
     const char *source = place->source;
 
     if (source == NULL)
-        source = names[place->from];
+        source = mo_report_from(place->from);
     if (place->line == 0)
         snprintf(out, size, "%s", source);
     else
         snprintf(out, size, "%s:%u:%u", source, (unsigned)place->line,
                  (unsigned)place->column);
+    return out;
+}
+
+const char *mo_report_origin(char *out, size_t size,
+                             const struct mo_place *place)
+{
+    size_t used;
+
+    mo_report_place(out, size, place);
+    used = strlen(out);
+    if (place->via != NULL)
+        snprintf(out + used, size - used, " from %s", place->via);
     return out;
 }
 

@@ -9,6 +9,7 @@
 #ifndef MO_REPORT_H
 #define MO_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,8 @@ enum mo_from {
     MO_FROM_PRESET = 0,
     MO_FROM_FILE = 1,
     MO_FROM_ENV = 2,
-    MO_FROM_API = 3
+    MO_FROM_COMMAND = 3,            /* `moirai ... -s KEY=VALUE` */
+    MO_FROM_API = 4
 };
 
 /* Where a text was written. Lines and columns count from 1, in characters; 0
@@ -32,6 +34,8 @@ struct mo_place {
     enum mo_from from;
     const char *source;             /* file, variable's name, or NULL */
     uint32_t line, column;
+    const char *via;                /* variables the text came from, as in
+                                     * expand.h; NULL: it stands there itself */
 };
 
 struct mo_mistake {
@@ -52,18 +56,29 @@ struct mo_report {
 
 /* Notes a mistake (place, key and text are copied) and makes the run end in
  * -EINVAL, or in -ENOMEM if it cannot be noted. Bytes that would not show on
- * a line become \xNN. */
+ * a line become \xNN. Which variables had a part in it goes into the text. */
 __attribute__((format(printf, 4, 5)))
 void mo_report_add(struct mo_report *report, const struct mo_place *place,
                    const char *key, const char *format, ...);
 
+/* Does it list no more? What takes long to judge need not be judged then. */
+bool mo_report_full(const struct mo_report *report);
+
 /* Sorts by place: files by line and column, then environment
- * by name, then API. */
+ * by name, then the command line, then API. */
 void mo_report_sort(struct mo_report *report);
 
-/* "file:line:column", "NAME", "api" or "preset" into `out`; returns `out`. */
+/* "preset", "file", "env", "command" or "api". */
+const char *mo_report_from(enum mo_from from);
+
+/* "file:line:column", "NAME", "-s", "api" or "preset" into `out`; returns
+ * `out`. */
 const char *mo_report_place(char *out, size_t size,
                             const struct mo_place *place);
+
+/* The place, and the variables that the text came from: "f:1:2 from ${A}". */
+const char *mo_report_origin(char *out, size_t size,
+                             const struct mo_place *place);
 
 /* The line that tells a mistake: "place: key: text". Returns `out`. */
 const char *mo_report_line(char *out, size_t size,

@@ -10,9 +10,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "child.h"
+#include "chosen.h"
 #include "dump.h"
+#include "fault.h"
 #include "fiber.h"
 #include "handle.h"
 #include "host.h"
@@ -23,12 +26,13 @@
 #include "os/sim.h"
 #include "pool.h"
 #include "scope.h"
+#include "stats.h"
 #include "task.h"
 #include "topo.h"
 #include "trace.h"
+#include "watch.h"
 
 #define MOST_WORKERS 1024
-#define SIM_WORKERS 2               /* `auto` in a simulation */
 
 static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 {
@@ -38,7 +42,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     rt->sched = chosen->ops;
     rt->ordered = (rt->sched->flags & MOIRAI_SCHED_ORDERED) != 0;
     if (n == 0)
-        n = rt->sched->flags & MOIRAI_SCHED_SIM ? SIM_WORKERS
+        n = rt->sched->flags & MOIRAI_SCHED_SIM ? MO_TOPO_SIM_WORKERS
                                                 : mo_topo_workers();
     rt->worker_count = (uint32_t)(n < MOST_WORKERS ? n : MOST_WORKERS);
     rt->os = &mo_os_real;
@@ -73,10 +77,12 @@ static int open_stacks(struct moirai_runtime *rt, struct moirai_error *err)
     rt->stack_state = mo_mem_alloc(rt->stack->state_size, MO_CACHE_LINE);
     if (rt->stack_state == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    moirai_error_set(err, 0, "%s", "");
     rc = rt->stack->init(rt->stack_state, chosen->config, &rt->host, err);
-    if (rc != 0)
-        mo_mem_free(rt->stack_state);
-    return rc;
+    if (rc == 0)
+        return 0;
+    mo_mem_free(rt->stack_state);
+    return mo_chosen_failed(MOIRAI_STACK, chosen->plugin->name, rc, err);
 }
 
 static void close_stacks(struct moirai_runtime *rt)
@@ -96,10 +102,12 @@ static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
     rt->sched_state = mo_mem_alloc(rt->sched->state_size, MO_CACHE_LINE);
     if (rt->sched_state == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    moirai_error_set(err, 0, "%s", "");
     rc = rt->sched->init(rt->sched_state, chosen->config, &env, err);
-    if (rc != 0)
-        mo_mem_free(rt->sched_state);
-    return rc;
+    if (rc == 0)
+        return 0;
+    mo_mem_free(rt->sched_state);
+    return mo_chosen_failed(MOIRAI_SCHED, chosen->plugin->name, rc, err);
 }
 
 static void close_sched(struct moirai_runtime *rt)
@@ -154,10 +162,13 @@ static int open_worker(struct moirai_runtime *rt, uint32_t index,
 
     if (w == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    moirai_error_set(err, 0, "%s", "");
     rc = rt->sched->worker_init(rt->sched_state, w->sched, index, err);
     if (rc != 0) {
         free_worker(w);
-        return rc;
+        return mo_chosen_failed(MOIRAI_SCHED,
+                                mo_setup_sched(rt->setup)->plugin->name, rc,
+                                err);
     }
     rt->workers[index] = w;
     return 0;
@@ -168,8 +179,15 @@ static void close_worker(struct moirai_runtime *rt, uint32_t index)
     struct mo_worker *w = rt->workers[index];
 
     mo_fiber_drain(w);
-    rt->sched->worker_fini(rt->sched_state, w->sched);
+    if (rt->sched->worker_fini != NULL)
+        rt->sched->worker_fini(rt->sched_state, w->sched);
     free_worker(w);
+}
+
+static void free_places(struct moirai_runtime *rt)
+{
+    mo_mem_free(rt->outside_sites);
+    mo_mem_free(rt->workers);
 }
 
 static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
@@ -177,16 +195,19 @@ static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
     uint32_t i;
     int rc = 0;
 
+    rt->outside_sites = mo_mem_alloc(MO_SITES * sizeof *rt->outside_sites, 64);
     rt->workers = mo_mem_alloc(rt->worker_count * sizeof *rt->workers, 64);
-    if (rt->workers == NULL)
+    if (rt->workers == NULL || rt->outside_sites == NULL) {
+        free_places(rt);
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    }
     for (i = 0; i < rt->worker_count && rc == 0; i++)
         rc = open_worker(rt, i, err);
     if (rc == 0)
         return 0;
     for (i--; i > 0; i--)
         close_worker(rt, i - 1);
-    mo_mem_free(rt->workers);
+    free_places(rt);
     return rc;
 }
 
@@ -194,7 +215,7 @@ static void close_workers(struct moirai_runtime *rt)
 {
     for (uint32_t i = rt->worker_count; i > 0; i--)
         close_worker(rt, i - 1);
-    mo_mem_free(rt->workers);
+    free_places(rt);
 }
 
 static void join_threads(struct moirai_runtime *rt, uint32_t n)
@@ -245,6 +266,28 @@ static void fini_memory(struct moirai_runtime *rt)
     mo_slab_fini(&rt->fibers);
 }
 
+/* What the process is asked by signals: about overflows, and for dumps. */
+static int open_signals(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    int rc = mo_fault_open(rt);
+
+    if (rc != 0)
+        return moirai_error_set(err, rc, "out of memory");
+    rc = mo_watch_open(rt);
+    if (rc != 0) {
+        mo_fault_close(rt);
+        return moirai_error_set(err, rc, "cannot watch for "
+                                "runtime.dump_signal: %s", strerror(-rc));
+    }
+    return 0;
+}
+
+static void close_signals(struct moirai_runtime *rt)
+{
+    mo_watch_close(rt);
+    mo_fault_close(rt);
+}
+
 /* Everything from the scheduler to the threads. */
 static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
 {
@@ -252,9 +295,12 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
 
     if (rc != 0)
         return rc;
-    rc = open_sched(rt, err);
+    rc = open_signals(rt, err);
     if (rc != 0)
         goto out_stacks;
+    rc = open_sched(rt, err);
+    if (rc != 0)
+        goto out_signals;
     rc = open_workers(rt, err);
     if (rc != 0)
         goto out_sched;
@@ -267,6 +313,8 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
     close_workers(rt);
 out_sched:
     close_sched(rt);
+out_signals:
+    close_signals(rt);
 out_stacks:
     close_stacks(rt);
     return rc;
@@ -341,6 +389,7 @@ static void close_all(struct moirai_runtime *rt)
     mo_pool_close(rt->pool);
     close_workers(rt);
     close_sched(rt);
+    close_signals(rt);
     close_stacks(rt);
     mo_names_close(rt->names);
     fini_memory(rt);
@@ -367,7 +416,7 @@ int moirai_stop(struct moirai_runtime *rt, int64_t deadline_ns,
 
     if (!mo_runtime_usable(rt))
         return mo_runtime_refusal(rt);
-    if (mo_self() != NULL)
+    if (mo_self() != NULL || mo_pool_here(rt->pool))
         return -EDEADLK;
     mo_dump_report_clear(report);
     if (!let_root_go(rt)
@@ -381,13 +430,16 @@ int moirai_stop(struct moirai_runtime *rt, int64_t deadline_ns,
             return -EBUSY;
         }
     }
+    mo_race_acquire(&rt->root);
+    if (rt->options.stats_at_exit)
+        mo_stats_print(rt, STDERR_FILENO);
     close_all(rt);
     return rc;
 }
 
-int moirai_run(struct moirai_runtime *rt, moirai_fn *fn, void *arg)
+int moirai_run_at(struct moirai_site *site, struct moirai_runtime *rt,
+                  moirai_fn *fn, void *arg)
 {
-    static struct moirai_site site = MOIRAI_SITE_INIT;
     struct moirai_attr attr = MOIRAI_ATTR_INIT;
     struct moirai_handle *handle;
     int result = 0;
@@ -399,7 +451,7 @@ int moirai_run(struct moirai_runtime *rt, moirai_fn *fn, void *arg)
         return -EDEADLK;
     attr.stack_size = rt->stack->class_size(rt->stack_state,
                                             MOIRAI_STACK_LOOP);
-    rc = moirai_spawn_at(&site, &rt->root, fn, arg, &attr, &handle);
+    rc = moirai_spawn_at(site, &rt->root, fn, arg, &attr, &handle);
     if (rc != 0)
         return rc;
     rc = moirai_handle_join(handle, MOIRAI_NEVER, &result);

@@ -105,6 +105,7 @@ static void cancel_waits(struct moirai_scope *scope)
  * it has none. */
 static void cancel_tree(struct moirai_scope *scope, int code)
 {
+    mo_race_release(&scope->cancelled);
     mo_word_lock(&scope->lock);
     if (scope->error == 0)
         mo_store_relaxed(&scope->error, code);
@@ -305,6 +306,7 @@ int moirai_scope_end(struct moirai_scope *scope)
         pop_open(mo_here()->fiber, scope);
     mo_timer_disarm(&scope->timer);
     leave_parent(scope);
+    mo_race_acquire_last(scope);
     error = scope->error;
     return error;
 }

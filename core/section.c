@@ -8,6 +8,7 @@
 #include "section.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,10 @@ struct job {
 };
 
 static const char *const auto_word[] = { "auto", NULL };
+
+static const char *const signal_words[] = { "none", "quit", "usr1", "usr2",
+                                            NULL };
+const int mo_section_signals[] = { 0, SIGQUIT, SIGUSR1, SIGUSR2 };
 
 static const struct moirai_option runtime_keys[] = {
     { .name = "workers", .preset = "auto",
@@ -44,6 +49,15 @@ static const struct moirai_option runtime_keys[] = {
       .help = "how long a stop waits after cancelling",
       .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(86400000000000),
       .offset = offsetof(struct mo_runtime_options, stop_grace) },
+    { .name = "dump_signal", .preset = "quit",
+      .help = "signal that writes every task to stderr, unless the program "
+              "handles it",
+      .type = MOIRAI_CHOICE, .choices = signal_words,
+      .offset = offsetof(struct mo_runtime_options, dump_signal) },
+    { .name = "stats_at_exit", .preset = "false",
+      .help = "write the counters to stderr when the runtime stops",
+      .type = MOIRAI_BOOL,
+      .offset = offsetof(struct mo_runtime_options, stats_at_exit) },
     { .name = NULL },
 };
 
@@ -77,7 +91,31 @@ static const struct moirai_option scheduler_keys[] = {
     { .name = NULL },
 };
 
-static const struct moirai_option stacks_keys[] = PLUGIN_KEYS("mmap");
+/* So is what becomes of a task whose stack overflows. */
+struct stacks_keys {
+    const char *plugin;
+    uint32_t on_overflow;
+};
+
+static const char *const overflow_words[] = {
+    [MO_OVERFLOW_REPORT] = "report",
+    [MO_OVERFLOW_KILL] = "kill",
+    [MO_OVERFLOW_IGNORE] = "ignore",
+    NULL,
+};
+
+static const struct moirai_option stacks_keys[] = {
+    { .name = "plugin", .preset = MO_PRESET_STACK,
+      .help = "name, path of a module, or auto", .type = MOIRAI_STRING,
+      .offset = offsetof(struct stacks_keys, plugin) },
+    { .name = "on_overflow", .preset = "report",
+      .help = "report: say which task, and end the process; kill: end that "
+              "task alone where it is sound; ignore: leave faults alone",
+      .type = MOIRAI_CHOICE, .choices = overflow_words,
+      .offset = offsetof(struct stacks_keys, on_overflow) },
+    { .name = NULL },
+};
+
 static const struct moirai_option io_keys[] = PLUGIN_KEYS("auto");
 static const struct moirai_option transport_keys[] = PLUGIN_KEYS(NULL);
 
@@ -128,7 +166,7 @@ static size_t count_children(const struct mo_tree_node *map)
 static void check_name(struct job *job, const struct mo_tree_node *node,
                        const char *path)
 {
-    if (strlen(node->key) > 64)
+    if (strlen(node->key) > MO_SECTION_NAME_MAX)
         mo_report_add(job->run->report, &node->key_place, path,
                       "the name is longer than 64 bytes");
     else if (strpbrk(node->key, "/:=\" \t\r\n") != NULL)
@@ -165,7 +203,7 @@ static int read_transports(struct job *job, const struct mo_tree_node *node)
 {
     struct mo_sections *out = job->out;
     const struct mo_tree_node *map = mo_option_section(job->run, node,
-                                                       "transports");
+                                                       "transports", NULL);
     size_t n = count_children(map);
     int rc = 0;
 
@@ -200,7 +238,7 @@ static void report_stranger(struct job *job, const struct mo_tree_node *value,
     struct mo_text_guess guess;
 
     mo_text_guess_init(&guess, value->text);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !mo_report_full(job->run->report); i++)
         mo_text_guess_offer(&guess, *(const char *const *)
                                     ((const char *)array + i * size));
     mo_text_quote(quoted, value->text);
@@ -223,7 +261,7 @@ static void check_reference(struct job *job, const struct mo_tree_node *owner,
     char path[MO_TREE_PATH];
 
     if (value == NULL || value->bad || value->empty || value->text == NULL ||
-        job->run->partial ||
+        value->text[0] == '\0' || job->run->partial ||
         find_by_name(array, n, size, value->text) != NULL)
         return;
     mo_tree_path(path, value);
@@ -234,7 +272,7 @@ static int read_nodes(struct job *job, const struct mo_tree_node *node)
 {
     struct mo_sections *out = job->out;
     const struct mo_tree_node *map = mo_option_section(job->run, node,
-                                                       "nodes");
+                                                       "nodes", NULL);
     size_t n = count_children(map);
     int rc = 0;
 
@@ -252,7 +290,7 @@ static int read_nodes(struct job *job, const struct mo_tree_node *node)
         mo_tree_path(path, node);
         check_name(job, node, path);
         entry->name = node->key;
-        section = mo_option_section(job->run, node, path);
+        section = mo_option_section(job->run, node, path, NULL);
         if (section == NULL)
             continue;
         rc = mo_option_fill(job->run, section, path, &set, 1);
@@ -268,7 +306,7 @@ static int read_channels(struct job *job, const struct mo_tree_node *node)
 {
     struct mo_sections *out = job->out;
     const struct mo_tree_node *map = mo_option_section(job->run, node,
-                                                       "channels");
+                                                       "channels", NULL);
     size_t n = count_children(map);
     int rc = 0;
 
@@ -305,7 +343,8 @@ static int read_runtime(struct job *job, const struct mo_tree_node *node)
                                  .config = &job->out->runtime };
 
     return mo_option_fill(job->run,
-                          mo_option_section(job->run, node, "runtime"),
+                          mo_option_section(job->run, node, "runtime",
+                                            NULL),
                           "runtime", &set, 1);
 }
 
@@ -322,8 +361,13 @@ static int read_scheduler(struct job *job, const struct mo_tree_node *node)
 
 static int read_stacks(struct job *job, const struct mo_tree_node *node)
 {
-    return read_plain(job, MOIRAI_STACK, stacks_keys, node, "stacks",
-                      &job->out->stack);
+    struct stacks_keys keys = { .plugin = NULL };
+    struct mo_chosen_from what = { MOIRAI_STACK, stacks_keys, &keys };
+    int rc = mo_chosen_read(job->run, job->plugins, &what, node, "stacks",
+                            &job->out->stack);
+
+    job->out->runtime.on_overflow = keys.on_overflow;
+    return rc;
 }
 
 static int read_io(struct job *job, const struct mo_tree_node *node)
@@ -331,15 +375,24 @@ static int read_io(struct job *job, const struct mo_tree_node *node)
     return read_plain(job, MOIRAI_IO, io_keys, node, "io", &job->out->io);
 }
 
+static const struct moirai_option version_keys[] = {
+    { .name = "version", .preset = "1",
+      .help = "version of the form of this file", .type = MOIRAI_UINT,
+      .min = 1, .max = 1 },
+    { .name = NULL },
+};
+
 static int read_version(struct job *job, const struct mo_tree_node *node)
 {
+    static const struct mo_place preset = { .from = MO_FROM_PRESET };
     char quoted[MO_TEXT_QUOTED];
 
     if (node == NULL || node->bad)
-        return 0;
+        return mo_option_record(job->run, "", version_keys, "1", &preset);
     if (node->shape == MO_TREE_SCALAR && node->text != NULL && !node->empty &&
         strcmp(node->text, "1") == 0)
-        return mo_option_record(job->run, "", "version", "1", &node->place);
+        return mo_option_record(job->run, "", version_keys, "1",
+                                &node->place);
     if (node->shape != MO_TREE_SCALAR || node->text == NULL || node->empty)
         mo_report_add(job->run->report, &node->place, "version",
                       "expected the version of this form; write 1");
@@ -350,7 +403,14 @@ static int read_version(struct job *job, const struct mo_tree_node *node)
     return 0;
 }
 
-/* One entry of plugins.path. */
+static const struct moirai_option plugins_keys[] = {
+    { .name = "path", .preset = "", .type = MOIRAI_STRING,
+      .help = "directories to look for modules in, first hit wins; one, or "
+              "a list" },
+    { .name = NULL },
+};
+
+/* One entry of plugins.path. 0, -ENOMEM, or -E2BIG, which is reported. */
 static int search_path(struct job *job, const struct mo_tree_node *node)
 {
     struct mo_plugin_directory *before = job->plugins->last_directory;
@@ -360,18 +420,22 @@ static int search_path(struct job *job, const struct mo_tree_node *node)
     const char *base;
     int rc;
 
+    if (node->bad)
+        return 0;
     mo_tree_path(path, node);
     if (node->shape != MO_TREE_SCALAR || node->empty || node->text == NULL) {
-        if (!node->bad)
-            mo_report_add(job->run->report, &node->place, path,
-                          "expected a directory, or several as a list");
+        mo_report_add(job->run->report, &node->place, path,
+                      "expected a directory, or several as a list");
         return 0;
     }
     rc = mo_chosen_base(job->run->arena, &node->place, &base);
     if (rc == 0)
         rc = mo_plugin_search(job->plugins, node->text, base);
+    if (rc == -E2BIG)
+        mo_report_add(job->run->report, &node->place, "plugins.path",
+                      "more than %d directories", MO_PLUGIN_DIRECTORIES);
     if (rc == 0)
-        rc = mo_option_record(job->run, "plugins", "path", node->text,
+        rc = mo_option_record(job->run, "plugins", plugins_keys, node->text,
                               &node->place);
     d = before != NULL ? before->next : job->plugins->directories;
     for (; rc == 0 && d != NULL; d = d->next) {
@@ -384,57 +448,92 @@ static int search_path(struct job *job, const struct mo_tree_node *node)
 
 static int read_plugins(struct job *job, const struct mo_tree_node *node)
 {
-    static const struct moirai_option keys[] = {
-        { .name = "path", .preset = "", .type = MOIRAI_STRING,
-          .help = "directories to look for modules in, first hit wins" },
-        { .name = NULL },
-    };
     const struct mo_tree_node *section = mo_option_section(job->run, node,
-                                                           "plugins");
+                                                           "plugins", NULL);
     const struct mo_tree_node *path = mo_tree_find(section, "path");
     int rc = 0;
 
-    mo_option_unknown(job->run, section, "plugins", keys);
+    mo_option_unknown(job->run, section, "plugins", plugins_keys, NULL);
     if (path != NULL && path->shape != MO_TREE_LIST)
         rc = search_path(job, path);
     else if (path != NULL)
         for (path = path->first; rc == 0 && path != NULL; path = path->next)
             rc = search_path(job, path);
-    return rc == 0 ? mo_plugin_search_usual(job->plugins) : rc;
+    return rc == -ENOMEM ? rc : mo_plugin_search_usual(job->plugins);
 }
 
-/* In the order they are read in. */
-static const struct {
-    const char *name;
-    int (*read)(struct job *job, const struct mo_tree_node *node);
-} sections[] = {
-    { "version", read_version },       { "plugins", read_plugins },
-    { "runtime", read_runtime },       { "scheduler", read_scheduler },
-    { "stacks", read_stacks },         { "io", read_io },
-    { "transports", read_transports }, { "nodes", read_nodes },
-    { "channels", read_channels },
-};
-
-#define SECTIONS (sizeof sections / sizeof sections[0])
-
-/* Only their names are used. */
-static const struct moirai_option section_keys[] = {
-    { .name = "version" },    { .name = "plugins" },  { .name = "runtime" },
-    { .name = "scheduler" },  { .name = "stacks" },   { .name = "io" },
-    { .name = "transports" }, { .name = "nodes" },    { .name = "channels" },
+static const struct mo_section_form forms[] = {
+    { "version", "which form this file has", MO_SECTION_VALUE, 0,
+      version_keys },
+    { "plugins", "where modules are", MO_SECTION_LISTS, 0, plugins_keys },
+    { "runtime", "how much of the machine is used", MO_SECTION_KEYS, 0,
+      runtime_keys },
+    { "scheduler", "which task a worker runs next", MO_SECTION_KEYS,
+      MOIRAI_SCHED, scheduler_keys },
+    { "stacks", "where tasks that wait keep their frames", MO_SECTION_KEYS,
+      MOIRAI_STACK, stacks_keys },
+    { "io", "how descriptors are waited for", MO_SECTION_KEYS, MOIRAI_IO,
+      io_keys },
+    { "transports", "what carries messages to other processes",
+      MO_SECTION_NAMED, MOIRAI_TRAN, transport_keys },
+    { "nodes", "the other processes", MO_SECTION_NAMED, 0, node_keys },
+    { "channels", "channels that programs open by name", MO_SECTION_NAMED,
+      MOIRAI_CHAN, channel_keys },
     { .name = NULL },
 };
+
+#define SECTIONS (sizeof forms / sizeof forms[0] - 1)
+
+/* By the same index. */
+static int (*const readers[SECTIONS])(struct job *job,
+                                      const struct mo_tree_node *node) = {
+    read_version, read_plugins,    read_runtime, read_scheduler, read_stacks,
+    read_io,      read_transports, read_nodes,   read_channels,
+};
+
+const struct mo_section_form *mo_section_forms(void)
+{
+    return forms;
+}
+
+const struct moirai_option *mo_section_own(uint32_t kind)
+{
+    const struct mo_section_form *form = forms;
+
+    while (form->name != NULL && form->kind != kind)
+        form++;
+    return form->keys;
+}
+
+/* The section that alone has this key, of those whose keys are the core's;
+ * `plugin` is in several. */
+static const char *home_of(const char *key)
+{
+    for (size_t i = 0; i < SECTIONS; i++) {
+        const struct moirai_option *o = forms[i].keys;
+
+        if (forms[i].shape != MO_SECTION_KEYS || strcmp(key, "plugin") == 0)
+            continue;
+        for (; o->name != NULL; o++) {
+            if (strcmp(o->name, key) == 0)
+                return forms[i].name;
+        }
+    }
+    return NULL;
+}
 
 int mo_section_read(struct mo_sections *out, const struct mo_tree *tree,
                     struct mo_option_run *run, struct mo_plugins *plugins)
 {
     struct job job = { .out = out, .run = run, .plugins = plugins };
+    struct moirai_option names[SECTIONS + 1] = { { .name = NULL } };
     int rc = 0;
 
+    for (size_t i = 0; i < SECTIONS; i++)
+        names[i].name = forms[i].name;
     run->partial = tree->partial;
-    mo_option_unknown(run, tree->root, "", section_keys);
+    mo_option_unknown(run, tree->root, "", names, home_of);
     for (size_t i = 0; rc == 0 && i < SECTIONS; i++)
-        rc = sections[i].read(&job, mo_tree_find(tree->root,
-                                                 sections[i].name));
+        rc = readers[i](&job, mo_tree_find(tree->root, forms[i].name));
     return rc;
 }

@@ -34,6 +34,9 @@ struct mo_section_node {
     uint64_t count;                 /* processes that go by this name */
 };
 
+/* The signals that can be asked to dump all tasks; [0] is none. */
+extern const int mo_section_signals[];
+
 /* A whole configuration; the arrays are sorted by name. */
 struct mo_sections {
     struct mo_runtime_options runtime;
@@ -46,6 +49,32 @@ struct mo_sections {
     struct mo_section_node *nodes;
     size_t n_nodes;
 };
+
+/* Bytes of the name of a channel, a node, a transport. */
+#define MO_SECTION_NAME_MAX 64
+
+/* What a section looks like. */
+enum mo_section_shape {
+    MO_SECTION_VALUE = 0,           /* no section: one value, keys[0] */
+    MO_SECTION_LISTS = 1,           /* keys; each value may be a list */
+    MO_SECTION_KEYS = 2,            /* keys */
+    MO_SECTION_NAMED = 3            /* names, each with keys of its own */
+};
+
+struct mo_section_form {
+    const char *name;
+    const char *help;               /* one line */
+    enum mo_section_shape shape;
+    uint32_t kind;                  /* of plugin that it chooses; 0: of none */
+    const struct moirai_option *keys;   /* the core's; "plugin" first */
+};
+
+/* Every section there is, in the order they are read in; ends with name NULL.
+ * What can be written is known from here and from the plugins' tables alone. */
+const struct mo_section_form *mo_section_forms(void);
+
+/* The core's own keys in sections that choose a plugin of this kind. */
+const struct moirai_option *mo_section_own(uint32_t kind);
 
 /* Fills *sections from the tree; finds and loads what is named. Mistakes go
  * to run->report. 0 or -ENOMEM. */

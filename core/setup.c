@@ -2,9 +2,9 @@
 /*
  * setup.c - what a runtime was told to be: configuration, read and checked.
  *
- * The order is: file or text into a tree, the environment over it, the API
- * over that; then section by section, which finds and loads plugins. Nothing
- * stops at the first mistake.
+ * The order is: file or text into a tree, the environment over it, the command
+ * line over that, the API over all; then section by section, which finds and
+ * loads plugins. Nothing stops at the first mistake.
  */
 #include "setup.h"
 
@@ -83,6 +83,8 @@ static int read_sources(struct mo_tree *tree, struct moirai_config *config)
     if (rc == 0)
         rc = mo_override_environment(tree);
     if (rc == 0)
+        rc = mo_override_command(tree);
+    if (rc == 0)
         rc = mo_override_api(tree, config->set);
     return rc;
 }
@@ -102,14 +104,15 @@ static int fill(struct mo_setup *s, struct moirai_config *config,
     if (rc == 0)
         rc = mo_section_read(&s->sections, &tree, &s->run, &s->plugins);
     s->run.report = NULL;
-    return rc == 0 ? report->code : rc;
+    return rc;
 }
 
-int mo_setup_read(const struct moirai_config *config, bool cautious,
+int mo_setup_read(const struct moirai_config *config, unsigned flags,
                   struct mo_setup **setup, struct mo_report *report)
 {
     struct moirai_config copy;
     struct mo_setup *s;
+    int code;
     int rc = take_config(config, &copy, report);
 
     if (rc != 0)
@@ -117,25 +120,26 @@ int mo_setup_read(const struct moirai_config *config, bool cautious,
     s = mo_mem_alloc(sizeof *s, _Alignof(struct mo_setup));
     if (s == NULL)
         return -ENOMEM;
-    rc = fill(s, &copy, cautious, report);
-    if (rc != 0)
+    rc = fill(s, &copy, (flags & MO_SETUP_CAUTIOUS) != 0, report);
+    code = report->code;
+    if (rc != 0 || (code != 0 && (flags & MO_SETUP_KEEP) == 0))
         goto out_free;
     rc = -pthread_mutex_init(&s->lock, NULL);
     if (rc != 0)
         goto out_free;
     *setup = s;
-    return 0;
+    return code;
 out_free:
     mo_arena_fini(&s->arena);
     mo_mem_free(s);
-    return rc;
+    return rc != 0 ? rc : code;
 }
 
 int mo_setup_open(const struct moirai_config *config, struct mo_setup **setup,
                   struct moirai_error *err)
 {
     struct mo_report report = { .list = NULL };
-    int rc = mo_setup_read(config, false, setup, &report);
+    int rc = mo_setup_read(config, 0, setup, &report);
 
     if (rc == -ENOMEM)
         moirai_error_set(err, rc, "out of memory");

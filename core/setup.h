@@ -17,6 +17,13 @@
 
 #include "report.h"
 
+/* What becomes of a task that needs more stack than it has. */
+enum mo_overflow {
+    MO_OVERFLOW_REPORT,             /* it is reported, and the process ends */
+    MO_OVERFLOW_KILL,               /* the task alone, where that is sound */
+    MO_OVERFLOW_IGNORE              /* faults are none of our business */
+};
+
 /* The `runtime:` section, and what of `scheduler:` is the core's. */
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
@@ -25,17 +32,30 @@ struct mo_runtime_options {
     uint64_t trace;                 /* events kept per worker; 0: off */
     int64_t stop_grace;             /* ns a stop waits after cancelling */
     int64_t spin;                   /* ns a worker looks before it sleeps */
+    uint32_t dump_signal;           /* index into mo_section_signals */
+    bool stats_at_exit;             /* counters go to stderr at a stop */
+    uint32_t on_overflow;           /* enum mo_overflow */
 };
+
+struct mo_option_value;             /* option.h */
+struct mo_plugin;                   /* plugin.h */
+struct mo_plugins;
 
 /* A plugin that was chosen, with its options filled in. */
 struct mo_chosen {
     const struct moirai_plugin *plugin;     /* the loader's checked copy */
     const void *ops;                /* zero-extended to the core's size */
     const void *config;             /* as the plugin's options say */
+
+    /* For who explains it. */
+    const char *path;               /* the section: "channels.words" */
+    const struct mo_plugin *from;   /* NULL: none was found */
+    const char *asked;              /* name, path or "auto" */
+    struct mo_place place;          /* who asked */
+    const char *reason;             /* why none was found; or NULL */
+    const struct mo_option_value *values;   /* the section's, first of all */
 };
 
-struct mo_option_value;             /* option.h */
-struct mo_plugins;                  /* plugin.h */
 struct mo_sections;                 /* section.h */
 struct mo_setup;
 
@@ -66,10 +86,13 @@ int mo_setup_chan_make(struct mo_setup *s, const char *name,
                        struct moirai_error *err);
 
 /* For the tools. mo_setup_read is mo_setup_open with every mistake in its
- * report (zeroed; the caller's), and with a child process trying each module
- * first if `cautious`. The others show what was read: all sections, each value
- * that counts with its origin, and each plugin that was come across. */
-int mo_setup_read(const struct moirai_config *config, bool cautious,
+ * report (zeroed; the caller's). The others show what was read: all sections,
+ * each value that counts with its origin, and each plugin that was come
+ * across. */
+#define MO_SETUP_CAUTIOUS 1u        /* a child process tries each module */
+#define MO_SETUP_KEEP 2u            /* *setup is given beside mistakes, too,
+                                     * unless they hid the whole; else NULL */
+int mo_setup_read(const struct moirai_config *config, unsigned flags,
                   struct mo_setup **setup, struct mo_report *report);
 const struct mo_sections *mo_setup_sections(const struct mo_setup *s);
 const struct mo_option_value *mo_setup_values(const struct mo_setup *s);

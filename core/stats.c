@@ -2,10 +2,30 @@
 /*
  * stats.c - adding up what the workers counted.
  */
+#include "stats.h"
+
 #include <errno.h>
 #include <string.h>
 
+#include "line.h"
 #include "runtime.h"
+#include "task.h"
+
+#define COLUMN 20                   /* where the numbers begin */
+
+/* The fields by name, in the order they are shown in. */
+static const struct field {
+    const char *name;
+    size_t offset;
+} fields[] = {
+#define FIELD(name) { #name, offsetof(struct moirai_stats, name) }
+    FIELD(spawned), FIELD(finished), FIELD(failed), FIELD(parked),
+    FIELD(woken), FIELD(yielded), FIELD(stolen), FIELD(forks_stolen),
+    FIELD(forks_exported), FIELD(sleeps), FIELD(wakes), FIELD(timers_fired),
+    FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
+    FIELD(blocking_calls), FIELD(sent), FIELD(received),
+#undef FIELD
+};
 
 static void add(struct moirai_stats *sum, const struct mo_counters *c)
 {
@@ -41,4 +61,71 @@ int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
     add(&sum, &rt->outside);
     memcpy(stats, &sum, size);
     return 0;
+}
+
+static void print_field(struct mo_line *line, const char *name, uint64_t value)
+{
+    mo_line_text(line, "moirai: ");
+    mo_line_text(line, name);
+    for (size_t n = strlen(name); n < COLUMN; n++)
+        mo_line_text(line, " ");
+    mo_line_number(line, value);
+    mo_line_end(line);
+}
+
+static struct mo_site_counters count_site(const struct moirai_runtime *rt,
+                                          uint32_t index)
+{
+    struct mo_site_counters sum = {
+        mo_load_relaxed(&rt->outside_sites[index].spawned), 0
+    };
+
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        const struct mo_site_counters *c = &rt->workers[i]->sites[index];
+
+        sum.spawned += mo_load_relaxed(&c->spawned);
+        sum.adopted += mo_load_relaxed(&c->adopted);
+    }
+    return sum;
+}
+
+static void print_sites(const struct moirai_runtime *rt, struct mo_line *line)
+{
+    for (uint32_t i = 0; i < MO_SITES; i++) {
+        const struct moirai_site *site = mo_task_site(i);
+        struct mo_site_counters sum = count_site(rt, i);
+
+        if (sum.spawned == 0)
+            continue;
+        mo_line_text(line, "moirai: ");
+        mo_line_number(line, sum.spawned);
+        mo_line_text(line, " tasks spawned at ");
+        mo_line_text(line, site != NULL ? site->file : "other places");
+        if (site != NULL) {
+            mo_line_text(line, ":");
+            mo_line_number(line, site->line);
+        }
+        mo_line_text(line, "; they and their forks got a stack ");
+        mo_line_number(line, sum.adopted);
+        mo_line_text(line, " times");
+        mo_line_end(line);
+    }
+}
+
+void mo_stats_print(struct moirai_runtime *rt, int fd)
+{
+    struct moirai_stats stats = { .size = sizeof stats };
+    char text[2048];
+    struct mo_line line = { text, sizeof text, 0, fd };
+
+    moirai_stats_read(rt, &stats);
+    print_field(&line, "workers", stats.workers);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *)&stats + fields[i].offset, sizeof value);
+        print_field(&line, fields[i].name, value);
+    }
+    print_sites(rt, &line);
+    mo_line_flush(&line);
 }

@@ -22,7 +22,9 @@
 #include "runtime.h"
 #include "worker.h"
 
-static _Thread_local char thread_marker;    /* its address names a thread */
+/* Its address names a thread; one more than that, lest dumps take it for a
+ * fiber's. */
+static _Thread_local _Alignas(8) char thread_marker[8];
 
 /* Only to be called where the result cannot be kept across a wait. */
 static __attribute__((noinline)) void *who(void)
@@ -30,7 +32,16 @@ static __attribute__((noinline)) void *who(void)
     struct mo_worker *w = mo_self();
 
     return w != NULL && w->task != NULL ? (void *)w->fiber
-                                        : (void *)&thread_marker;
+                                        : (void *)(thread_marker + 1);
+}
+
+const struct mo_fiber *mo_mutex_owner(const struct moirai_mutex *mutex,
+                                      bool *thread)
+{
+    uintptr_t owner = (uintptr_t)mo_load_relaxed(&mutex->owner);
+
+    *thread = (owner & 1) != 0;
+    return *thread ? NULL : (const struct mo_fiber *)owner;
 }
 
 static struct mo_queue *waiters_of(struct moirai_mutex *mutex)
@@ -69,7 +80,7 @@ static int take(struct moirai_mutex *mutex, void *owner,
     int rc = mutex->owner_died ? -EOWNERDEAD : 0;
 
     mutex->owner_died = 0;
-    mutex->owner = owner;
+    mo_store_relaxed(&mutex->owner, owner);     /* mo_mutex_owner may look */
     if (fiber != NULL)
         hold(fiber, mutex);
     return rc;
@@ -82,7 +93,8 @@ static void hand_over(struct moirai_mutex *mutex)
     struct mo_queue *queue = waiters_of(mutex);
     struct mo_node *node;
 
-    mutex->owner = NULL;
+    mo_race_release(&mutex->owner);
+    mo_store_relaxed(&mutex->owner, NULL);
     while ((node = queue->first) != NULL) {
         struct mo_waiter *waiter = node->waiter;
         int rc;
@@ -129,6 +141,7 @@ int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns)
     mo_word_lock(&mutex->lock);
     if (mutex->owner == NULL) {
         rc = take(mutex, self, fiber);
+        mo_race_acquire(&mutex->owner);
     } else if (mutex->owner == self) {
         rc = -EDEADLK;
     } else if (deadline_ns <= MOIRAI_NOW) {

@@ -44,9 +44,18 @@ static uint32_t outside_id(struct moirai_runtime *rt)
     return n * (rt->worker_count + 1);
 }
 
+enum moirai_stack_class mo_task_class(const struct moirai_task *task)
+{
+    bool small = (task->flags & MO_TASK_OWN) != 0
+              || mo_load_relaxed(&task->site->own_stack) == SITE_WAITS;
+
+    return small && (task->flags & MO_TASK_DEEP) == 0 ? MOIRAI_STACK_TASK
+                                                      : MOIRAI_STACK_LOOP;
+}
+
 bool mo_task_wants_stack(const struct moirai_task *task)
 {
-    if (task->flags & MO_TASK_OWN)
+    if ((task->flags & MO_TASK_OWN) || mo_race_on())
         return true;
     if (task->flags & MO_TASK_DEEP)
         return false;               /* the loop's is deep */
@@ -74,6 +83,15 @@ bool mo_task_cancelled(const struct moirai_task *task)
         || (handle != NULL && mo_load_seq(&handle->cancelled) != 0);
 }
 
+void mo_task_saw_cancel(const struct moirai_task *task)
+{
+    struct moirai_handle *handle = task->handle;
+
+    mo_race_acquire(&task->scope->cancelled);
+    if (handle != NULL)
+        mo_race_acquire(&handle->cancelled);
+}
+
 int64_t mo_task_deadline(const struct moirai_task *task)
 {
     const struct moirai_handle *handle = task->handle;
@@ -81,12 +99,34 @@ int64_t mo_task_deadline(const struct moirai_task *task)
     return handle != NULL ? handle->deadline_ns : MOIRAI_NEVER;
 }
 
+/* The sites that have spawned, by their index. */
+static MO_ATOMIC(struct moirai_site *) sites[MO_SITES];
+
+/* The site's slot in every worker's table of counters; 0 counts the sites that
+ * came too late for one of their own. */
+static uint32_t site_index(struct moirai_site *site)
+{
+    static MO_ATOMIC(uint32_t) last;
+    uint32_t index = mo_load_relaxed(&site->index);
+    uint32_t fresh;
+
+    if (index != 0)
+        return index < MO_SITES ? index : 0;
+    fresh = mo_add_once(&last, 1) + 1;
+    if (mo_cas_once(&site->index, &index, fresh))
+        index = fresh;
+    if (index >= MO_SITES)
+        return 0;
+    mo_store_relaxed(&sites[index], site);
+    return index;
+}
+
 void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
                    struct moirai_task *task)
 {
     struct moirai_handle *handle = task->handle;
 
-    (void)w;
+    mo_count(&w->sites[site_index(task->site)].adopted, 1);
     task->fiber = fiber;
     mo_store_relaxed(&fiber->shown_id, task->id);
     mo_store_relaxed(&fiber->shown_site, task->site);
@@ -193,6 +233,7 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
     mo_frame_note(w);
     mo_task_leave_fiber(w, task);
     w = mo_here();
+    mo_race_release(scope);
     mo_trace(w, MO_TRACE_END, task->id, rc < 0);
     if (rc < 0 && rc != -ECANCELED)
         mo_scope_fail(scope, rc, NULL);
@@ -201,6 +242,7 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
     mo_count(&w->count.finished, 1);
     if (rt->options.max_tasks != 0)
         mo_sub(&rt->admitted, 1);
+    w->task = NULL;                 /* handlers of signals look there */
     mo_slab_put(&rt->tasks, &w->tasks, task);
     mo_scope_left(w, scope);
 }
@@ -251,26 +293,9 @@ static void apply_attr(const struct moirai_runtime *rt,
         task->flags |= MO_TASK_PLACED;
 }
 
-/* The sites that have spawned, by their index. */
-static MO_ATOMIC(struct moirai_site *) sites[MO_SITES];
-
-/* The site's slot in every worker's table of counters; 0 counts the sites that
- * came too late for one of their own. */
-static uint32_t site_index(struct moirai_site *site)
+const struct moirai_site *mo_task_site(uint32_t index)
 {
-    static MO_ATOMIC(uint32_t) last;
-    uint32_t index = mo_load_relaxed(&site->index);
-    uint32_t fresh;
-
-    if (index != 0)
-        return index < MO_SITES ? index : 0;
-    fresh = mo_add_once(&last, 1) + 1;
-    if (mo_cas_once(&site->index, &index, fresh))
-        index = fresh;
-    if (index >= MO_SITES)
-        return 0;
-    mo_store_relaxed(&sites[index], site);
-    return index;
+    return index < MO_SITES ? mo_load_relaxed(&sites[index]) : NULL;
 }
 
 void mo_task_forget_sites(void)
@@ -288,6 +313,8 @@ void mo_task_forget_sites(void)
 static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
                         struct moirai_task *task)
 {
+    uint32_t index;
+
     if (w != NULL) {
         task->id = mo_task_next_id(w);
         mo_count(&w->count.spawned, 1);
@@ -295,10 +322,11 @@ static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
         mo_trace(w, MO_TRACE_SPAWN, task->id, task->site->line);
         return;
     }
-    site_index(task->site);
+    index = site_index(task->site);
     task->id = outside_id(rt);
     mo_lock_take(&rt->outside_lock);
     mo_count(&rt->outside.spawned, 1);
+    mo_count(&rt->outside_sites[index].spawned, 1);
     mo_lock_drop(&rt->outside_lock);
 }
 
@@ -358,6 +386,7 @@ static int spawn(const struct moirai_task *like,
     count_spawn(rt, w, task);
     if (handle != NULL)
         *handle = task->handle;
+    mo_race_release(task);
     mo_worker_ready(rt, task);
     return 0;
 }
@@ -384,7 +413,10 @@ bool moirai_cancelled(void)
 {
     struct mo_worker *w = mo_self();
 
-    return w != NULL && w->task != NULL && mo_task_cancelled(w->task);
+    if (w == NULL || w->task == NULL || !mo_task_cancelled(w->task))
+        return false;
+    mo_task_saw_cancel(w->task);
+    return true;
 }
 
 uint32_t moirai_task_id(void)

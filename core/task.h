@@ -10,6 +10,9 @@
 /* Ids are unique among living tasks and the same in every run of a seed. */
 uint32_t mo_task_next_id(struct mo_worker *w);
 
+/* Which stack to give it, if it gets one of its own. */
+enum moirai_stack_class mo_task_class(const struct moirai_task *task);
+
 /* Is a fresh task better started on a stack of its own? */
 bool mo_task_wants_stack(const struct moirai_task *task);
 
@@ -27,6 +30,9 @@ void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind);
 /* The task has forked: its site learns. */
 void mo_task_forks(struct moirai_task *task);
 
+/* The spawn site whose counters are at `index`; NULL: none, or many, at 0. */
+const struct moirai_site *mo_task_site(uint32_t index);
+
 /* All sites have yet to learn: so that a simulation does not depend on what
  * ran before it in the same process. */
 void mo_task_forget_sites(void);
@@ -41,6 +47,9 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task);
 
 /* Is the task, or its scope, cancelled? */
 bool mo_task_cancelled(const struct moirai_task *task);
+
+/* The task, which runs, acts on that: what the canceller did comes before. */
+void mo_task_saw_cancel(const struct moirai_task *task);
 
 /* The deadline from its attributes. */
 int64_t mo_task_deadline(const struct moirai_task *task);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define WORD_MAX 63
+#define PAIRS_MAX 500000            /* a millisecond or two */
 
 struct unit {
     const char *name;
@@ -37,14 +38,34 @@ static const struct unit duration_units[] = {
     { "ns", 1 },                      { NULL, 0 },
 };
 
+/* False and true in turn. */
+static const char *const bool_words[] = {
+    "false", "true", "no", "yes", "off", "on",
+};
+
+#define BOOL_WORDS (sizeof bool_words / sizeof bool_words[0])
+
+const char *mo_text_bool_word(size_t i)
+{
+    return i < BOOL_WORDS ? bool_words[i] : NULL;
+}
+
+const char *mo_text_size_unit(size_t i)
+{
+    return i < sizeof size_units / sizeof size_units[0] ? size_units[i].name
+                                                        : NULL;
+}
+
+const char *mo_text_duration_unit(size_t i)
+{
+    return i < sizeof duration_units / sizeof duration_units[0]
+               ? duration_units[i].name : NULL;
+}
+
 int mo_text_bool(const char *text, bool *value)
 {
-    static const char *const words[] = {
-        "false", "true", "no", "yes", "off", "on",
-    };
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(text, words[i]) == 0) {
+    for (size_t i = 0; i < BOOL_WORDS; i++) {
+        if (strcmp(text, bool_words[i]) == 0) {
             *value = i % 2 != 0;
             return 0;
         }
@@ -186,12 +207,28 @@ size_t mo_text_utf8(const char *text, size_t n)
     return length;
 }
 
+/* Does a character of n bytes do something to the text around it? U+009B begins
+ * the same sequences as ESC [ does, U+2028 ends a line, U+202E and its like
+ * turn the order of what follows round. */
+static bool acts(const unsigned char *p, size_t n)
+{
+    if (n == 1)
+        return p[0] < 0x20 || p[0] == 0x7f;
+    if (n == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0;
+    if (n != 3 || p[0] != 0xe2)
+        return false;
+    return (p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f ||
+                             (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+           (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
+}
+
 /* Length of the character at `text` if it may be shown as it is, else 0. */
 static size_t shows(const char *text, size_t left)
 {
-    unsigned char c = (unsigned char)*text;
+    size_t n = mo_text_utf8(text, left);
 
-    return c < 0x20 || c == 0x7f ? 0 : mo_text_utf8(text, left);
+    return acts((const unsigned char *)text, n) ? 0 : n;
 }
 
 char *mo_text_show(char *out, const char *text)
@@ -302,14 +339,19 @@ void mo_text_guess_init(struct mo_text_guess *guess, const char *word)
     guess->word = word;
     guess->best = NULL;
     guess->distance = SIZE_MAX;
+    guess->pairs = 0;
 }
 
 void mo_text_guess_offer(struct mo_text_guess *guess, const char *candidate)
 {
-    size_t distance = mo_text_distance(guess->word, candidate);
     size_t typed = strlen(guess->word);
     size_t longer = strlen(candidate);
+    size_t distance;
 
+    if (guess->pairs > PAIRS_MAX)
+        return;
+    guess->pairs += typed * longer;
+    distance = mo_text_distance(guess->word, candidate);
     if (longer < typed)
         longer = typed;
     if (distance == SIZE_MAX || distance >= guess->distance)

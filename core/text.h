@@ -28,6 +28,12 @@ int mo_text_size(const char *text, uint64_t *bytes);
 /* Nanoseconds: a whole number with ns, us, ms, s, m or h; 0 needs no unit. */
 int mo_text_duration(const char *text, int64_t *ns);
 
+/* The i-th word for a boolean, and the i-th unit of a size ("" is one) or of a
+ * duration; NULL: there is none. */
+const char *mo_text_bool_word(size_t i);
+const char *mo_text_size_unit(size_t i);
+const char *mo_text_duration_unit(size_t i);
+
 /* The inverse, in the largest unit that leaves a whole number. Write into
  * `out` (MO_TEXT_NUMBER bytes) and return it. */
 const char *mo_text_show_size(char *out, uint64_t bytes);
@@ -43,18 +49,22 @@ const char *mo_text_quote(char *out, const char *text);
 size_t mo_text_utf8(const char *text, size_t n);
 
 /* Copies `text` into `out` (4 * strlen(text) + 1 bytes) as it would show on one
- * line: control bytes and what is no UTF-8 become \xNN. Returns `out`. */
+ * line: what is no UTF-8, and control characters, those of writing direction
+ * too, become \xNN. Returns `out`. */
 char *mo_text_show(char *out, const char *text);
 
 /* Is it so already, and of `most` bytes at most? NULL is. */
 bool mo_text_shows(const char *text, size_t most);
 
 /* "Did you mean": offers candidates one by one and keeps the nearest that is
- * near enough to be a slip of the hand. Case is no difference. */
+ * near enough to be a slip of the hand. Case is no difference. There may be
+ * any number of them; after some hundred thousand pairs of letters the rest is
+ * not looked at. */
 struct mo_text_guess {
     const char *word;
     const char *best;               /* NULL: nothing is near */
     size_t distance;
+    size_t pairs;                   /* of letters, compared so far */
 };
 
 void mo_text_guess_init(struct mo_text_guess *guess, const char *word);

@@ -59,8 +59,10 @@ int moirai_yield(void)
         mo_os_yield();
         return 0;
     }
-    if (mo_task_cancelled(w->task))
+    if (mo_task_cancelled(w->task)) {
+        mo_task_saw_cancel(w->task);
         return -ECANCELED;
+    }
     sched = w->runtime->sched;
     next = sched->pop_oldest != NULL
          ? sched->pop_oldest(w->runtime->sched_state, w->sched)

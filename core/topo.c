@@ -62,20 +62,34 @@ static void own_group(char *path, size_t size)
     fclose(f);
 }
 
-uint32_t mo_topo_workers(void)
+void mo_topo_read(struct mo_topo *topo)
 {
-    uint32_t n = processors();
     char path[4096];
 
+    *topo = (struct mo_topo){ .processors = processors() };
+    topo->workers = topo->processors;
     own_group(path, sizeof path);
     for (;;) {
         char *slash = strrchr(path, '/');
         uint32_t quota = group_quota(path);
 
-        if (quota != 0 && quota < n)
-            n = quota;
+        if (quota != 0 && (topo->quota == 0 || quota < topo->quota)) {
+            topo->quota = quota;
+            snprintf(topo->group, sizeof topo->group, "%.255s",
+                     path[0] != '\0' ? path : "/");
+        }
         if (slash == NULL)
-            return n;
+            break;
         *slash = '\0';
     }
+    if (topo->quota != 0 && topo->quota < topo->workers)
+        topo->workers = topo->quota;
+}
+
+uint32_t mo_topo_workers(void)
+{
+    struct mo_topo topo;
+
+    mo_topo_read(&topo);
+    return topo.workers;
 }

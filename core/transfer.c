@@ -205,9 +205,21 @@ static void collect(struct mo_chan *c, struct lent *to, struct mo_queue *woken)
             settle(c, woken);
 }
 
+static inline void lock(struct mo_chan *c)
+{
+    mo_word_lock(&c->lock);
+    mo_race_acquire(c);
+}
+
+static inline void unlock(struct mo_chan *c)
+{
+    mo_race_release(c);
+    mo_word_unlock(&c->lock);
+}
+
 static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
 {
-    mo_word_unlock(&c->lock);
+    unlock(c);
     mo_chan_wake(woken, 0);
 }
 
@@ -225,10 +237,11 @@ static int wait_in(struct mo_queue *queue, struct lent *lent,
 
     node->message = lent;
     mo_queue_add(queue, node);
+    mo_race_release(c);             /* the lock is dropped from elsewhere */
     rc = mo_wait(&how);
     if (rc == 0 || rc == -EPIPE)
         return rc;
-    mo_word_lock(&c->lock);
+    lock(c);
     if (mo_queue_holds(queue, node)) {
         mo_queue_remove(queue, node);
         settle(c, &woken);          /* the next may want less room */
@@ -259,7 +272,7 @@ static int send_rest(struct lent *from, int64_t deadline_ns)
         unlock_wake(c, &woken);
         if (rc != 0 || from->left == 0)
             return rc;
-        mo_word_lock(&c->lock);     /* they might be waiting for us */
+        lock(c);     /* they might be waiting for us */
     }
 }
 
@@ -286,7 +299,7 @@ static int recv_rest(struct lent *to, int64_t deadline_ns)
             rc = wait_in(&c->receivers, to, MO_WAIT_RECV, deadline_ns);
         if (rc != 0 || !wait || to->left == 0)
             return rc;
-        mo_word_lock(&c->lock);
+        lock(c);
     }
 }
 
@@ -302,8 +315,10 @@ static inline int refused(const struct moirai_chan *chan, uint32_t mode,
         return mo_runtime_refusal(chan->to->runtime);
     w = mo_self();
     if (w != NULL && w->task != NULL && deadline_ns > MOIRAI_NOW
-        && mo_task_cancelled(w->task))
+        && mo_task_cancelled(w->task)) {
+        mo_task_saw_cancel(w->task);
         return -ECANCELED;
+    }
     return 0;
 }
 
@@ -337,11 +352,11 @@ int moirai_chan_send(struct moirai_chan *chan, const void *message,
     if (rc != 0)
         return rc;
     c = chan->to;
-    mo_word_lock(&c->lock);
+    lock(c);
     if (!c->closed && c->receivers.first == NULL && c->senders.first == NULL
         && c->push(c->state, chan->view, message, 1) != 0) {
         c->sent++;
-        mo_word_unlock(&c->lock);
+        unlock(c);
     } else {
         from = (struct lent){ .at = (char *)message, .left = 1, .least = 1,
                               .chan = chan };
@@ -363,11 +378,11 @@ int moirai_chan_recv(struct moirai_chan *chan, void *message,
     if (rc != 0)
         return rc;
     c = chan->to;
-    mo_word_lock(&c->lock);
+    lock(c);
     if (c->senders.first == NULL
         && c->pop(c->state, chan->view, message, 1) != 0) {
         c->received++;
-        mo_word_unlock(&c->lock);
+        unlock(c);
     } else {
         to = (struct lent){ .at = message, .left = 1, .least = 1,
                             .chan = chan };
@@ -388,7 +403,7 @@ int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
 
     if (rc != 0 || n == 0)
         return rc;
-    mo_word_lock(&chan->to->lock);
+    lock(chan->to);
     rc = send_rest(&from, deadline_ns);
     n -= from.left;
     if (n == 0)
@@ -409,7 +424,7 @@ int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
         rc = -EINVAL;
     if (rc != 0 || max == 0)
         return rc;
-    mo_word_lock(&chan->to->lock);
+    lock(chan->to);
     rc = recv_rest(&to, until);
     max -= to.left;
     if (max == 0)

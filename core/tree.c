@@ -16,6 +16,7 @@ int mo_tree_init(struct mo_tree *tree, struct mo_arena *arena,
     tree->arena = arena;
     tree->report = report;
     tree->partial = false;
+    tree->nodes = 0;
     tree->root = mo_arena_alloc(arena, sizeof *tree->root);
     if (tree->root == NULL)
         return -ENOMEM;
@@ -36,6 +37,9 @@ struct mo_tree_node *mo_tree_add(struct mo_tree *tree,
             return NULL;
     }
     node->parent = parent;
+    node->written_in = parent;
+    node->position = parent->last != NULL ? parent->last->position + 1 : 1;
+    tree->nodes++;
     if (parent->last != NULL)
         parent->last->next = node;
     else
@@ -52,17 +56,6 @@ struct mo_tree_node *mo_tree_find(const struct mo_tree_node *map,
     while (node != NULL && (node->key == NULL || strcmp(node->key, key) != 0))
         node = node->next;
     return node;
-}
-
-/* Position of a list's member, from 1. */
-static unsigned position(const struct mo_tree_node *node)
-{
-    const struct mo_tree_node *other = node->parent->first;
-    unsigned n = 1;
-
-    for (; other != node && other != NULL; other = other->next)
-        n++;
-    return n;
 }
 
 const char *mo_tree_path(char *out, const struct mo_tree_node *node)
@@ -82,7 +75,7 @@ const char *mo_tree_path(char *out, const struct mo_tree_node *node)
         if (step->key != NULL)
             snprintf(out + used, room, "%s%s", used > 0 ? "." : "", step->key);
         else
-            snprintf(out + used, room, "[%u]", position(step));
+            snprintf(out + used, room, "[%u]", (unsigned)step->position);
         used += strlen(out + used);
         if (used + 1 >= MO_TREE_PATH)
             break;
@@ -110,9 +103,11 @@ static void report_twin(struct mo_tree *tree, struct mo_tree_node *first,
 {
     char path[MO_TREE_PATH];
 
-    mo_report_add(tree->report, &again->key_place, mo_tree_path(path, again),
-                  "given twice, first in line %u; keep one",
-                  (unsigned)first->key_place.line);
+    if (first->written_in == again->written_in)
+        mo_report_add(tree->report, &again->key_place,
+                      mo_tree_path(path, again),
+                      "given twice, first in line %u; keep one",
+                      (unsigned)first->key_place.line);
     again->key = NULL;              /* marks it for drop_twins */
     if (first->shape != MO_TREE_MAP || again->shape != MO_TREE_MAP) {
         again->under = first->under;
@@ -224,6 +219,8 @@ static int cover(struct mo_tree *tree, struct mo_tree_node *old)
         .key = copy->key,
         .key_place = copy->key_place,
         .parent = copy->parent,
+        .written_in = copy->written_in,
+        .position = copy->position,
         .next = next,
         .under = copy,
     };

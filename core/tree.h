@@ -31,8 +31,11 @@ struct mo_tree_node {
     struct mo_place place;          /* of the value */
     struct mo_place key_place;      /* in a map: of the key */
     const char *key;                /* in a map; NULL in a list */
+    uint32_t position;              /* among its siblings as written, from 1 */
     const char *text;               /* of a scalar */
     struct mo_tree_node *parent;
+    const struct mo_tree_node *written_in;  /* its parent before sections
+                                             * that were given twice joined */
     struct mo_tree_node *first, *last;      /* children, as written */
     struct mo_tree_node *next;      /* sibling */
     struct mo_tree_node *under;     /* the value this one won over */
@@ -42,6 +45,7 @@ struct mo_tree {
     struct mo_arena *arena;         /* the caller's */
     struct mo_report *report;       /* the caller's */
     struct mo_tree_node *root;      /* a map */
+    size_t nodes;                   /* how many were added */
     bool partial;                   /* a syntax error hid part of the file */
 };
 
@@ -63,7 +67,8 @@ struct mo_tree_node *mo_tree_find(const struct mo_tree_node *map,
  * into `out` (MO_TREE_PATH bytes) and returns it. */
 const char *mo_tree_path(char *out, const struct mo_tree_node *node);
 
-/* Reports every key that a map has twice. The first one counts. */
+/* Reports every key that a map has twice; not again those that a section
+ * has twice because it was itself given twice. The first one counts. */
 int mo_tree_unique(struct mo_tree *tree);
 
 /* Puts `text` at the place that `steps` (n keys, from the root) lead to, over

@@ -97,43 +97,8 @@ static int explain_choice(const struct moirai_option *o, const char *text,
     return -EINVAL;
 }
 
-const char *mo_value_example(const struct moirai_option *o)
-{
-    if (o->preset != NULL && o->preset[0] != '\0')
-        return o->preset;
-    if (o->type == MOIRAI_CHOICE)
-        return o->choices[0];
-    return types[o->type].example;
-}
-
-static int explain_form(const struct moirai_option *o, const char *text,
-                        char *why)
-{
-    char quoted[MO_TEXT_QUOTED];
-    char words[MO_VALUE_WHY / 4] = "";
-    uint64_t number;
-
-    mo_text_quote(quoted, text);
-    if (o->choices != NULL)
-        list_words(words, sizeof words, o->choices);
-    if (o->type == MOIRAI_BOOL)
-        snprintf(why, MO_VALUE_WHY, "%s is neither true nor false", quoted);
-    else if (words[0] != '\0')
-        snprintf(why, MO_VALUE_WHY, "%s is neither %s nor %s", quoted,
-                 types[o->type].noun, words);
-    else if (o->type == MOIRAI_DURATION && mo_text_uint(text, &number) == 0)
-        snprintf(why, MO_VALUE_WHY,
-                 "%s has no unit; write ns, us, ms, s, m or h after it",
-                 quoted);
-    else
-        snprintf(why, MO_VALUE_WHY, "%s is not %s; write it like %.60s",
-                 quoted, types[o->type].noun, mo_value_example(o));
-    return -EINVAL;
-}
-
-/* A bound as the user would write it. */
-static const char *show(char *out, const struct moirai_option *o,
-                        uint64_t bound)
+const char *mo_value_bound(char *out, const struct moirai_option *o,
+                           uint64_t bound)
 {
     if (o->type == MOIRAI_SIZE)
         return mo_text_show_size(out, bound);
@@ -158,6 +123,92 @@ static int outside(const struct moirai_option *o, const union value *v)
     return v->number < o->min ? -1 : v->number > o->max ? 1 : 0;
 }
 
+bool mo_value_possible(const struct moirai_option *o)
+{
+    if (o->type == MOIRAI_BOOL || o->type == MOIRAI_CHOICE ||
+        (o->min == 0 && o->max == 0))
+        return true;
+    if (o->type == MOIRAI_DURATION && (int64_t)o->max < 0)
+        return false;
+    if (o->type == MOIRAI_INT || o->type == MOIRAI_DURATION)
+        return (int64_t)o->min <= (int64_t)o->max;
+    return o->min <= o->max;
+}
+
+/* "NAME", as long as it has to be. */
+static const char *example_string(const struct moirai_option *o, char *out)
+{
+    size_t n = 4;
+
+    if (o->min != 0 || o->max != 0)
+        n = o->min > n ? o->min : o->max < n ? o->max : n;
+    if (n > MO_VALUE_EXAMPLE - 1)
+        n = MO_VALUE_EXAMPLE - 1;
+    for (size_t i = 0; i < n; i++)
+        out[i] = "NAME"[i % 4];
+    out[n] = '\0';
+    return out;
+}
+
+/* A number inside the bounds, a usual one if that is. */
+static const char *example_number(const struct moirai_option *o, char *out)
+{
+    const char *usual = types[o->type].example;
+    union value v = { .number = 8 };
+    int side;
+
+    if (o->type == MOIRAI_SIZE)
+        mo_text_size(usual, &v.number);
+    else if (o->type == MOIRAI_DURATION)
+        mo_text_duration(usual, &v.whole);
+    side = outside(o, &v);
+    return side == 0 ? usual
+                     : mo_value_bound(out, o, side < 0 ? o->min : o->max);
+}
+
+const char *mo_value_example(const struct moirai_option *o, char *out)
+{
+    if (o->preset != NULL && o->preset[0] != '\0' &&
+        strcmp(o->preset, "0") != 0)
+        return o->preset;
+    switch (o->type) {
+    case MOIRAI_CHOICE:
+        return o->choices[0];
+    case MOIRAI_STRING:
+        return example_string(o, out);
+    case MOIRAI_BOOL:
+        return types[o->type].example;
+    default:
+        return example_number(o, out);
+    }
+}
+
+static int explain_form(const struct moirai_option *o, const char *text,
+                        char *why)
+{
+    char quoted[MO_TEXT_QUOTED];
+    char words[MO_VALUE_WHY / 4] = "";
+    char example[MO_VALUE_EXAMPLE];
+    uint64_t number;
+
+    mo_text_quote(quoted, text);
+    if (o->choices != NULL)
+        list_words(words, sizeof words, o->choices);
+    if (o->type == MOIRAI_BOOL)
+        snprintf(why, MO_VALUE_WHY, "%s is neither true nor false", quoted);
+    else if (words[0] != '\0')
+        snprintf(why, MO_VALUE_WHY, "%s is neither %s nor %s", quoted,
+                 types[o->type].noun, words);
+    else if (o->type == MOIRAI_DURATION && mo_text_uint(text, &number) == 0)
+        snprintf(why, MO_VALUE_WHY,
+                 "%s has no unit; write ns, us, ms, s, m or h after it",
+                 quoted);
+    else
+        snprintf(why, MO_VALUE_WHY, "%s is not %s; write it like %.60s",
+                 quoted, types[o->type].noun, mo_value_example(o, example));
+    return -EINVAL;
+}
+
 static int check_bounds(const struct moirai_option *o, const char *text,
                         const union value *v, char *why)
 {
@@ -168,7 +219,7 @@ static int check_bounds(const struct moirai_option *o, const char *text,
         return 0;
     snprintf(why, MO_VALUE_WHY, "%.60s is %s %s%s%.60s", text,
              side < 0 ? "below the minimum" : "above the maximum",
-             show(bound, o, side < 0 ? o->min : o->max),
+             mo_value_bound(bound, o, side < 0 ? o->min : o->max),
              o->choices != NULL ? "; it can also be " : "",
              o->choices != NULL ? o->choices[0] : "");
     return -EINVAL;

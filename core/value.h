@@ -17,14 +17,26 @@
 /* Room for one sentence about one value. */
 #define MO_VALUE_WHY 256
 
+/* Room for a text that is offered as an example. */
+#define MO_VALUE_EXAMPLE 64
+
 /* Reads `text` as `option` says into config (NULL: only checks). 0, -ENOMEM,
  * or -EINVAL with what is wrong and what would be right in `why`
  * (MO_VALUE_WHY bytes). Strings are copied into the arena. */
 int mo_value_parse(const struct moirai_option *option, const char *text,
                    void *config, struct mo_arena *arena, char *why);
 
-/* A text that the option would take. */
-const char *mo_value_example(const struct moirai_option *option);
+/* A text that the option would take, if one is short enough: a constant, or
+ * written into `out` (MO_VALUE_EXAMPLE bytes). */
+const char *mo_value_example(const struct moirai_option *option, char *out);
+
+/* Is there a value between the option's bounds? */
+bool mo_value_possible(const struct moirai_option *option);
+
+/* A bound of the option as the user would write it, into `out` (MO_TEXT_NUMBER
+ * bytes); returns `out`. */
+const char *mo_value_bound(char *out, const struct moirai_option *option,
+                           uint64_t bound);
 
 /* Do two structs filled by the same table say the same? */
 bool mo_value_same(const struct moirai_option *options, const void *a,

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "fault.h"
 #include "fiber.h"
 #include "frame.h"
 #include "idle.h"
@@ -85,13 +86,49 @@ struct mo_node *mo_node_self(struct mo_native *native)
     return &native->node;
 }
 
+static bool waits(uint32_t claim)
+{
+    uint32_t state = claim & ~MO_CLAIM_SEEN;
+
+    return state == MO_CLAIM_OPEN || state == MO_CLAIM_MASKED;
+}
+
+/* Somebody looks at the task; that does not take long. */
+static uint32_t look_again(struct mo_waiter *waiter, uint32_t round)
+{
+    mo_relax(round);
+    return mo_load(&waiter->claim);
+}
+
+bool mo_wait_hold(struct mo_waiter *waiter)
+{
+    uint32_t found = mo_load(&waiter->claim);
+
+    for (uint32_t round = 0; waits(found);) {
+        if (found & MO_CLAIM_SEEN)
+            found = look_again(waiter, round++);
+        else if (mo_cas(&waiter->claim, &found, found | MO_CLAIM_SEEN))
+            return true;
+    }
+    return false;
+}
+
+void mo_wait_release(struct mo_waiter *waiter)
+{
+    mo_store(&waiter->claim,
+             mo_load_relaxed(&waiter->claim) & ~MO_CLAIM_SEEN);
+}
+
 bool mo_wait_claim(struct mo_waiter *waiter)
 {
     uint32_t found = mo_load(&waiter->claim);
 
-    while (found == MO_CLAIM_OPEN || found == MO_CLAIM_MASKED)
-        if (mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
+    for (uint32_t round = 0; waits(found);) {
+        if (found & MO_CLAIM_SEEN)
+            found = look_again(waiter, round++);
+        else if (mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
             return true;
+    }
     return false;
 }
 
@@ -102,6 +139,7 @@ void mo_wait_end(struct mo_waiter *waiter, int result)
     if (w != NULL)
         mo_count(&w->count.woken, 1);
     waiter->result = result;
+    mo_race_release(waiter);
     if (waiter->fiber == NULL) {
         mo_unpark(waiter->parker);
         return;
@@ -113,8 +151,13 @@ bool mo_wait_cancel(struct mo_waiter *waiter)
 {
     uint32_t found = MO_CLAIM_OPEN;
 
-    if (!mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
-        return false;
+    for (uint32_t round = 0;
+         !mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN); round++) {
+        if (found != (MO_CLAIM_OPEN | MO_CLAIM_SEEN))
+            return false;
+        look_again(waiter, round);
+        found = MO_CLAIM_OPEN;
+    }
     mo_wait_end(waiter, -ECANCELED);
     return true;
 }
@@ -162,10 +205,8 @@ static void commit_published(void *arg)
     struct mo_waiter *waiter = arg;
 
     mo_swap(&waiter->claim, MO_CLAIM_MASKED);
-    if (waiter->publish(waiter)) {
-        mo_store(&waiter->claim, MO_CLAIM_TAKEN);
+    if (waiter->publish(waiter) && mo_wait_claim(waiter))
         mo_wait_end(waiter, 0);
-    }
 }
 
 /* errno's address must not be computed before the switch and used after. */
@@ -190,7 +231,7 @@ static __attribute__((noinline)) void swap_cxx(struct mo_fiber *fiber)
     if (__cxa_get_globals == NULL)
         return;
     globals = __cxa_get_globals();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < MO_CXX_GLOBALS; i++) {
         void *mine = globals[i];
 
         globals[i] = fiber->cxx[i];
@@ -218,6 +259,9 @@ void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
 {
     struct mo_fiber *fiber = w->fiber;
 
+    if ((char *)__builtin_frame_address(0) < fiber->stack.base
+        && !fiber->overflown)
+        mo_fault_jumped(w);
     fiber->saved_errno = get_errno();
     swap_cxx(fiber);
     mo_frame_note(w);
@@ -244,12 +288,13 @@ static int wait_native(struct mo_waiter *waiter)
     mo_store(&waiter->claim, MO_CLAIM_OPEN);
     if (lock != NULL)
         mo_word_unlock(lock);
-    if (mo_park(waiter->parker, waiter->deadline_ns))
-        return waiter->result;
-    if (mo_wait_claim(waiter))
-        return -ETIMEDOUT;
-    while (!mo_park(waiter->parker, MOIRAI_NEVER))
-        continue;
+    if (!mo_park(waiter->parker, waiter->deadline_ns)) {
+        if (mo_wait_claim(waiter))
+            return -ETIMEDOUT;
+        while (!mo_park(waiter->parker, MOIRAI_NEVER))
+            continue;
+    }
+    mo_race_acquire_last(waiter);
     return waiter->result;
 }
 
@@ -278,6 +323,7 @@ int mo_wait(const struct mo_wait *how)
     if (waiter->fiber == NULL)
         return wait_native(waiter);
     w = mo_here();
+    waiter->since_ns = w->clock_ns;
     waiter->deadline_ns = sooner(w->task, how);
     mo_count(&w->count.parked, 1);
     mo_wait_leave(w, how->kind, NULL,
@@ -285,5 +331,8 @@ int mo_wait(const struct mo_wait *how)
     if (how->publish == NULL)
         mo_timer_disarm(&waiter->timer);
     mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
+    mo_race_acquire_last(waiter);
+    if (waiter->result == -ECANCELED)
+        mo_task_saw_cancel(waiter->fiber->task);
     return waiter->result;
 }

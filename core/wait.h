@@ -55,15 +55,20 @@ enum mo_claim {
     MO_CLAIM_TAKEN                  /* ended; the winner is about to say so */
 };
 
+/* With OPEN or MASKED: somebody looks at the stack, and nobody may end the wait
+ * before he is done, which is some 10 us later. */
+#define MO_CLAIM_SEEN 4u
+
 struct mo_waiter {
-    MO_ATOMIC(uint32_t) claim;      /* enum mo_claim */
+    MO_ATOMIC(uint32_t) claim;      /* enum mo_claim, MO_CLAIM_SEEN */
     int32_t result;                 /* the winner's; read after waking */
     struct mo_fiber *fiber;         /* constant; NULL: a plain thread */
     struct mo_parker *parker;       /* plain thread's, constant in a wait */
     uint32_t kind;                  /* enum mo_wait_kind; for dumps */
     uint32_t masked;
     const void *object;             /* for dumps */
-    int64_t since_ns;               /* for dumps; 0 unless tracing */
+    int64_t since_ns;               /* for dumps: when its worker last looked
+                                     * at the clock before the wait */
     uint32_t *lock;                 /* dropped by the commit; or NULL */
     bool (*publish)(struct mo_waiter *waiter);  /* in its place; or NULL */
     int64_t deadline_ns;
@@ -150,5 +155,12 @@ void mo_wait_end(struct mo_waiter *waiter, int result);
 bool mo_wait_cancel(struct mo_waiter *waiter);
 
 const char *mo_wait_name(uint32_t kind);
+
+/* Keeps a task that waits where it is, so that its stack and what it waits for
+ * can be looked at: for some microseconds, since who wants to end the wait
+ * spins. False: it does not wait (any more). Any thread; takes no lock, and
+ * between the two none may be waited for. */
+bool mo_wait_hold(struct mo_waiter *waiter);
+void mo_wait_release(struct mo_waiter *waiter);
 
 #endif

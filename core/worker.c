@@ -26,6 +26,7 @@
 #include <errno.h>
 
 #include "arch/switch.h"
+#include "fault.h"
 #include "fiber.h"
 #include "frame.h"
 #include "idle.h"
@@ -39,16 +40,27 @@
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
 #define TURNS 16                    /* tasks run between two housekeepings */
 
+/* Out of the way of who is not watched by a sanitizer. */
+static MO_APART void tell_arrival(struct mo_fiber *fiber)
+{
+    mo_sanitize_arrive(&fiber->sanitize);
+    mo_sim_moved(&fiber->sanitize);
+}
+
+static MO_APART void tell_leaving(struct mo_fiber *from, struct mo_fiber *to,
+                                  bool dying)
+{
+    mo_sanitize_leave(&from->sanitize, &to->sanitize, dying);
+}
+
 /* First thing on any stack that was switched to. */
-static void arrive(void)
+static inline void arrive(void)
 {
     struct mo_worker *w = mo_here();
     void (*after)(void *) = w->after;
 
-    mo_sanitize_arrive(&w->fiber->sanitize);
-#if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD)
-    mo_sim_moved(&w->fiber->sanitize);
-#endif
+    if (__builtin_expect(mo_watched(), 0))
+        tell_arrival(w->fiber);
     if (after != NULL) {
         w->after = NULL;
         after(w->after_arg);
@@ -61,7 +73,8 @@ static void go(struct mo_worker *w, struct mo_fiber *to, bool dying)
 
     w->fiber = to;
     mo_count(&w->count.switches, 1);
-    mo_sanitize_leave(&from->sanitize, &to->sanitize, dying);
+    if (__builtin_expect(mo_watched(), 0))
+        tell_leaving(from, to, dying);
     mo_switch(&from->sp, to->sp);
     arrive();
 }
@@ -74,6 +87,7 @@ static void put_back(void *fiber)
 /* Leaves the running stack for the loop's, and gives it back from there. */
 static _Noreturn void retire(struct mo_worker *w)
 {
+    mo_race_release(w->fiber->stack.base);  /* who runs here next is later */
     w->after = put_back;
     w->after_arg = w->fiber;
     w->task = NULL;
@@ -85,7 +99,7 @@ static _Noreturn void retire(struct mo_worker *w)
  * stack, and under an ordered scheduler, the first fork takes the slow path. */
 static void limit_forks(struct mo_worker *w, const struct mo_fiber *to)
 {
-    bool fast = !w->runtime->ordered
+    bool fast = !w->runtime->ordered && !mo_race_on()
              && to->stack.stack_class == MOIRAI_STACK_LOOP;
 
     w->hot.fork_end = fast ? w->slots + MO_FORK_SLOTS : w->hot.fork_base;
@@ -121,7 +135,6 @@ static void ended(struct moirai_task *task, int rc)
         mo_frame_finish(w, (struct moirai_frame *)task, rc, 0);
     else
         mo_task_finish(w, task, rc);
-    mo_here()->task = NULL;
 }
 
 /* Where a task that has a stack of its own from the start begins. */
@@ -132,6 +145,8 @@ static void own_entry(void *arg)
     (void)arg;
     arrive();
     task = mo_here()->task;
+    mo_race_acquire_last(mo_here()->fiber->stack.base);
+    mo_race_acquire_last(task);
     ended(task, task->fn(task->arg));
     retire(mo_here());
 }
@@ -151,6 +166,7 @@ static void start_here(struct mo_worker *w, struct moirai_task *task)
     take_up(w, task);
     limit_forks(w, w->fiber);
     mo_trace(w, MO_TRACE_START, task->id, 0);
+    mo_race_acquire_last(task);
     ended(task, task->fn(task->arg));
 }
 
@@ -160,19 +176,21 @@ static void loop_entry(void *arg);
 static bool run_fresh(struct mo_worker *w, struct moirai_task *task)
 {
     if (mo_task_wants_stack(task)) {
-        enum moirai_stack_class c = task->flags & MO_TASK_DEEP
-                                    ? MOIRAI_STACK_LOOP : MOIRAI_STACK_TASK;
+        enum moirai_stack_class c = mo_task_class(task);
         struct mo_fiber *fiber = mo_fiber_get(w, c, own_entry);
 
         if (fiber != NULL) {
+            w->starved = false;
             start_own(w, task, fiber);
             return true;
         }
     }
-    if (w->spare == NULL)
+    if (w->spare == NULL) {
         w->spare = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
-    if (w->spare == NULL)
-        return false;
+        if (w->spare == NULL)
+            return false;
+        w->starved = false;
+    }
     start_here(w, task);
     return true;
 }
@@ -269,6 +287,7 @@ static struct moirai_task *look_harder(struct mo_worker *w)
         struct moirai_task *task = look_around(w);
 
         if (task != NULL) {
+            w->clock_ns = rt->os->coarse(rt->os);
             mo_idle_found(w);
             return task;
         }
@@ -300,6 +319,7 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     uint32_t turn = mo_load_relaxed(&other->turns);
 
     w->turns_left = TURNS;
+    w->clock_ns = rt->os->coarse(rt->os);
     run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % rt->worker_count];
@@ -336,17 +356,19 @@ static struct moirai_task *next(struct mo_worker *w)
         task = rt->sched->pop(rt->sched_state, w->sched);
     if (task == NULL)
         task = look_harder(w);          /* the inbox again, to begin with */
-    else if (w->searching)
-        mo_idle_found(w);
     return task;
 }
 
-/* The stack plugin has nothing left: lets others end and give some back. */
+/* The stack plugin has nothing left: lets others end and give some back. Said
+ * once, until there is one again. */
 static void wait_for_stack(struct mo_worker *w, struct moirai_task *task)
 {
     struct moirai_runtime *rt = w->runtime;
 
-    mo_log(MOIRAI_LOG_WARN, "no stack for task %u: trying again", task->id);
+    if (!w->starved)
+        mo_log(MOIRAI_LOG_WARN, "no stack for task %u: trying again",
+               task->id);
+    w->starved = true;
     mo_scope_settle(w);
     mo_worker_ready(rt, task);
     mo_park(&w->parker, mo_runtime_now(rt) + NO_STACK_NS);
@@ -453,11 +475,30 @@ bool mo_worker_sees_work(struct mo_worker *w)
 
 int mo_worker_prepare(struct mo_worker *w)
 {
+    struct mo_fiber *own = mo_fiber_get(w, MOIRAI_STACK_TASK, own_entry);
+
+    if (own == NULL)
+        return -ENOMEM;
+    w->guard_size = own->stack.guard;
+    mo_fiber_put(w, own);           /* the first of its pool */
     w->loop = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
     if (w->loop == NULL)
         return -ENOMEM;
-    w->guard_size = w->loop->stack.guard;
+    if (w->loop->stack.guard < w->guard_size)
+        w->guard_size = w->loop->stack.guard;
     return 0;
+}
+
+/* A worker handles its own faults, and lets a dump ask what it is doing. */
+static void begin_signals(struct mo_worker *w)
+{
+    sigset_t set;
+
+    mo_fault_stack_init(&w->signal_stack);
+    sigemptyset(&set);
+    if (w->runtime->dump_signal != 0)
+        sigaddset(&set, w->runtime->dump_signal);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void mo_worker_main(void *arg)
@@ -468,8 +509,11 @@ void mo_worker_main(void *arg)
     mo_sanitize_native(&w->native.sanitize);
     w->fiber = &w->native;
     w->runtime->os->parker_init(w->runtime->os, &w->parker);
+    if (w->runtime->os->sim == NULL)
+        begin_signals(w);
     go(w, w->loop, false);
     w = mo_here();
+    mo_fault_stack_fini(&w->signal_stack);
     if (w->spare != NULL)
         mo_fiber_put(w, w->spare);
     w->spare = NULL;

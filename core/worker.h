@@ -30,6 +30,12 @@
 #include "timer.h"
 #include "wait.h"
 
+/* What a thread's signal handlers run on. */
+struct mo_signal_stack {
+    void *memory;                   /* NULL: it has none of ours */
+    size_t size;
+};
+
 #define MO_FORK_SLOTS 4096          /* forks a stack can have outstanding */
 #define MO_SITES 1024               /* spawn sites counted one by one */
 #define MO_LOCALS 64
@@ -80,20 +86,22 @@ struct mo_fiber {
     uint32_t pins;
     uint32_t waited;                /* it parked since it got this task */
     uint32_t failing;               /* moirai_fail is on its way */
+    uint32_t overflown;             /* it runs on part of its guard */
     int saved_errno;
-    void *cxx[2];                   /* libstdc++'s exception globals */
+    void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
     struct mo_sanitize sanitize;
 };
 
 struct mo_counters {                /* written by one worker, read by any */
-    uint64_t spawned, finished, failed, parked, woken, yielded, stolen;
-    uint64_t forks_stolen, forks_exported, sleeps, wakes, timers_fired;
-    uint64_t switches, stacks_made, stacks_reused, blocking_calls;
-    uint64_t sent, received;
+    MO_ATOMIC(uint64_t) spawned, finished, failed, parked, woken, yielded;
+    MO_ATOMIC(uint64_t) stolen, forks_stolen, forks_exported, sleeps, wakes;
+    MO_ATOMIC(uint64_t) timers_fired, switches, stacks_made, stacks_reused;
+    MO_ATOMIC(uint64_t) blocking_calls, sent, received;
 };
 
 struct mo_site_counters {           /* likewise */
-    uint64_t spawned, adopted;
+    MO_ATOMIC(uint64_t) spawned;
+    MO_ATOMIC(uint64_t) adopted;    /* it, or a fork of it, got a stack */
 };
 
 struct mo_worker {
@@ -111,12 +119,14 @@ struct mo_worker {
     int64_t done_count;                 /* taken off its count */
     uint32_t turns;                 /* times it took up a task; any may read */
     uint32_t turns_left;            /* before housekeeping is due */
+    int64_t clock_ns;               /* when it last looked at the clock */
     uint32_t watched, watched_turn; /* another worker, and its turns then */
     uint32_t next_id;
     uint64_t random;
     uint32_t fork_split;            /* slots below it were made public */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
+    bool starved;                   /* there was no stack for its last task */
     uint64_t *trace;                /* ring of events; NULL: off */
     uint64_t trace_at, trace_mask;
     struct mo_magazine tasks, handles;
@@ -127,7 +137,8 @@ struct mo_worker {
     uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
-    size_t guard_size;              /* of its first stack */
+    size_t guard_size;              /* the least of its first stacks */
+    struct mo_signal_stack signal_stack;    /* its thread's */
 
     /* What other threads touch. */
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint64_t) fork_tail;  /* era, index */
@@ -136,6 +147,7 @@ struct mo_worker {
     struct mo_lock inbox_lock;      /* guards the list of pinned tasks */
     MO_ATOMIC(struct moirai_task *) inbox;  /* newest last */
     struct moirai_task *inbox_last;
+    MO_ATOMIC(uint32_t) asked;      /* by a dump, what it is doing */
     struct mo_parker parker;
     struct mo_worker *idle_next;    /* guarded by the idle lock, as is */
     MO_ATOMIC(bool) idle;
@@ -177,6 +189,10 @@ struct moirai_runtime {
     uint32_t dead;                  /* we are a forked child */
     bool stopping;                  /* the root scope was let go */
     size_t guard_size;              /* of every stack; constant */
+    struct mo_signal_stack signal_stack;    /* of who plays a simulation */
+    char *advice[MOIRAI_STACK_CLASSES];     /* how to get larger stacks */
+    int dump_signal;                /* 0: none; constant, as is */
+    enum mo_overflow on_overflow;
 
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
@@ -186,7 +202,8 @@ struct moirai_runtime {
                                      * stopped, before they are out again */
     MO_ATOMIC(int64_t) admitted;    /* live tasks, if there is a limit */
     struct mo_lock outside_lock;    /* guards the counters below */
-    struct mo_counters outside;     /* of plain threads */
+    struct mo_counters outside;     /* of plain threads, as are */
+    struct mo_site_counters *outside_sites;     /* MO_SITES of them */
 };
 
 /* The worker this thread runs; NULL on a plain thread. */
@@ -242,7 +259,7 @@ _Noreturn void mo_worker_abandon(struct mo_worker *w);
 /* Is there anything that this worker could run? Asked before it sleeps. */
 bool mo_worker_sees_work(struct mo_worker *w);
 
-/* Gets the stack that the loop begins on. 0 or -ENOMEM. */
+/* Gets the stack that the loop begins on, and one of a task's. 0 or -ENOMEM. */
 int mo_worker_prepare(struct mo_worker *w);
 
 /* What a worker thread does from start to exit. */

@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: MIT
 # check_docs.sh - what the documentation shows, works.
 #
-# Of the fenced blocks in README.md, CONTRIBUTING.md and docs/: a C program is
-# compiled, linked to the library just built and run; other C has to compile,
-# as declarations or as statements; YAML has to pass `moirai check`; shell is
-# parsed. Links inside the tree have to lead somewhere. Besides, README's first
+# Of the fenced blocks in README.md, CONTRIBUTING.md, docs/ and examples/: a
+# whole plugin is built, passes the conformance suite of its kind, and is there
+# for the other blocks of its document; a C program is compiled, linked to the
+# library just built and run; other C has to compile, as declarations or as
+# statements; YAML has to pass `moirai check`; shell is parsed. Links have to
+# lead somewhere, in the tree or in the document. Besides, README's first
 # program is examples/hello.c, and that works under every configuration that is
-# shipped.
+# shipped; and what docs/plugin-author.md says that wrong modules are called is
+# what `moirai plugins` says.
 set -u
 source=${srcdir:-.}
 here=$(mktemp -d) || exit 1
 trap 'rm -rf "$here"' EXIT
+usual_path=${MOIRAI_PLUGIN_PATH:-}
+mkdir "$here/modules"
 done=0
 
 ok() {
@@ -43,6 +48,9 @@ run_program() {
 # A fragment: as it stands, or inside a function, after the headers.
 compile_fragment() {
     head='#include <moirai/moirai.h>
+#include <moirai/chan_ops.h>
+#include <moirai/sched.h>
+#include <moirai/stack.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +68,23 @@ compile_fragment() {
             "$here/$place.c" >"$here/log" 2>&1 && return 0
     done
     return 1
+}
+
+# The name of the file that the plugin in $1 is for; none if it holds no plugin.
+module_name() {
+    sed -n 's/^MOIRAI_PLUGIN(\([a-z]*\), \([a-z]*\)) = {$/\1_\2/p' "$1"
+}
+
+# Not with -z defs, which clang's sanitizers do not bear.
+build_module() {
+    module=$here/modules/$(module_name "$1").so
+    # shellcheck disable=SC2086  # flags are words
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wpedantic -Werror \
+        -fPIC -shared -fvisibility=hidden -pthread ${SANITIZE_CFLAGS:-} \
+        -I"$source/include" -o "$module" "$1" >"$here/log" 2>&1 || return 1
+    MO_MODULE=$module timeout 300 tests/conformance/module >"$here/log" 2>&1
+    ! grep '^not ok' "$here/log" &&
+        [ "$(grep '^ok' "$here/log" | grep -vc SKIP)" -ge 6 ]
 }
 
 # Writes every block of the document $1 to $here/blocks/LINE.LANGUAGE.
@@ -81,7 +106,9 @@ extract() {
 check_block() {
     case $1 in
     *.c)
-        if grep -q '^int main(' "$1"; then
+        if [ -n "$(module_name "$1")" ]; then
+            build_module "$1"
+        elif grep -q '^int main(' "$1"; then
             run_program "$1"
         else
             compile_fragment "$1"
@@ -90,29 +117,45 @@ check_block() {
     *.yaml) tools/moirai check "$1" >"$here/log" 2>&1 ;;
     *.sh) bash -n "$1" 2>"$here/log" ;;
     *.none | *.text) true ;;
+    *.gdb) true ;;              # by tests/debuggers/check_gdb.sh
     *) echo "a language that nothing checks" >"$here/log"; false ;;
     esac
 }
 
-# Every [text](path) of the document $1 that is not a URL.
+# The anchors that the headings of $1 have.
+anchors() {
+    # shellcheck disable=SC2016  # no variables
+    sed -n '/^```/,/^```/d; s/^##* //p' "$1" |
+        LC_ALL=C tr '[:upper:]' '[:lower:]' | LC_ALL=C sed 's/[^a-z0-9_ -]//g; s/ /-/g'
+}
+
+# Every [text](path) and [text](#heading) of the document $1.
 check_links() {
-    : >"$here/log"
-    grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//; s/#.*//' |
-        while read -r path; do
-            case $path in
-            '' | *://*) ;;
-            *) [ -e "$(dirname "$1")/$path" ] || echo "no $path" ;;
+    grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//' |
+        while read -r link; do
+            case $link in
+            *://*) ;;
+            '#'*)
+                anchors "$1" | grep -qx -- "${link#?}" || echo "no $link"
+                ;;
+            *)
+                [ -e "$(dirname "$1")/${link%%#*}" ] || echo "no $link"
+                ;;
             esac
         done >"$here/log"
     [ ! -s "$here/log" ]
 }
 
 documents=$(cd "$source" &&
-    find README.md CONTRIBUTING.md docs -name '*.md' | sort) || exit 1
+    find README.md CONTRIBUTING.md SECURITY.md docs examples -name '*.md' | sort) || exit 1
 for document in $documents; do
     extract "$source/$document"
-    for block in "$here"/blocks/*; do
-        [ -f "$block" ] || continue
+    MOIRAI_PLUGIN_PATH=$here/modules:$usual_path
+    export MOIRAI_PLUGIN_PATH
+    rm -f "$here"/modules/*
+    modules=$(grep -ls '^MOIRAI_PLUGIN(.* = {$' "$here"/blocks/*)
+    others=$(grep -Ls '^MOIRAI_PLUGIN(.* = {$' "$here"/blocks/*)
+    for block in $modules $others; do
         name=${block##*/}
         check_block "$block"
         ok $? "$document:${name%.*}: ${name##*.}"
@@ -140,4 +183,17 @@ for config in one-thread all-cores fifo sim; do
     [ $status -eq 0 ] && cmp -s "$here/want" "$here/log"
     ok $? "hello under $config"
 done
+
+# Messages: what the document has in the first column of a table, against what
+# is said of the modules in tests/broken. Sizes differ between machines.
+sizes='s/\([0-9][0-9]* bytes\)/N bytes/; s/has [0-9]* or more/has N or more/
+    s/but has [0-9]*$/but has N/'
+MOIRAI_PLUGIN_PATH=tests/broken/.libs tools/moirai plugins -v |
+    sed -n '/^refused /{n; s/^    //p;}; s/^    \(".*" cannot run here.*\)/\1/p' |
+    sed "$sizes" | sort -u >"$here/said"
+# shellcheck disable=SC2016  # no variables
+sed -n '/^## Mistakes/,/^And what/s/^| `\(.*\)` | .*/\1/p' \
+    "$source/docs/plugin-author.md" | sed "$sizes" | sort -u >"$here/quoted"
+diff "$here/quoted" "$here/said" >"$here/log"
+ok $? "docs/plugin-author.md quotes what is said of wrong modules"
 echo "1..$done"

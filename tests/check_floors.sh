@@ -15,12 +15,16 @@ cd "${srcdir:-.}" || exit 1
 # a runtime can be called.
 floors='
 0 arch/* atomic
-1 os/* arena list lock log mem report slab text version
-2 builtin builtin_list chosen config descriptor dl kind option override plugin
+1 portable/elf portable/memory portable/real portable/symbol
+2 portable/dl portable/source portable/topo portable/trial
+3 portable/*
+1 os/* arena backtrace line list lock log mem report slab text version
+2 builtin builtin_list chosen config descriptor dl expand kind option override
+2 piece plugin source
 2 section setup topo tree trial value
-3 blocking chan child dump fail fiber fork frame handle host idle link local
-3 name pool runtime.h scope select stats sync task time timer trace transfer wait
-3 worker
+3 blocking chan child dump fail fault fiber fork frame handle host idle link local
+3 name pool reason runtime.h scope select stats sync task time timer trace
+3 transfer wait watch worker
 4 runtime
 '
 
@@ -28,9 +32,12 @@ floors='
 homes='
 criterion/* tests/support/*
 hwloc.h core/topo.c
+io.h core/os/windows/stdio.h
 liburing.h plugins/io/uring.c
 ltdl.h core/dl.c
+ltdl.h core/portable/dl.c
 nng/* plugins/transports/nng.c
+process.h core/os/windows/unistd.h
 sanitizer/* core/arch/sanitize.h
 sanitizer/lsan_interface.h tests/support/check.c
 valgrind/* core/arch/sanitize.h
@@ -41,7 +48,7 @@ libc='
 assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h
 locale.h math.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h tgmath.h threads.h
-time.h uchar.h wchar.h wctype.h aio.h arpa/* cpuid.h dirent.h dlfcn.h elf.h
+time.h uchar.h unwind.h wchar.h wctype.h aio.h arpa/* cpuid.h dirent.h dlfcn.h elf.h
 endian.h err.h fcntl.h fnmatch.h ftw.h getopt.h glob.h grp.h ifaddrs.h immintrin.h
 langinfo.h libgen.h link.h linux/* malloc.h mqueue.h net/* netdb.h netinet/*
 poll.h pthread.h pwd.h regex.h sched.h semaphore.h spawn.h strings.h sys/*

@@ -30,7 +30,7 @@ build() {
     shift
     # shellcheck disable=SC2086  # $switch is several files
     "$@" -std=c11 -D_GNU_SOURCE -w -DPACKAGE_VERSION='"0"' \
-        -DMO_MODULE_DIR='"/nowhere"' -I"$srcdir/include" \
+        -DMO_MODULE_DIR='"/nowhere"' -DMO_PRESET_STACK='"mmap"' -I"$srcdir/include" \
         -iquote "$srcdir/core" -iquote core -o "$work/$name" \
         "$srcdir/tests/planted/parking.c" "$srcdir"/core/*.c \
         "$srcdir"/core/os/*.c "$srcdir/core/arch/sanitize.c" \

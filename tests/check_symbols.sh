@@ -3,7 +3,7 @@
 # check_symbols.sh - what the built library and modules show and need.
 #
 # Runs in the build folder. A module shows its one constant and needs libc
-# only; the library shows moirai_* and never needs NNG.
+# only; the library shows moirai_*, and needs libltdl, libyaml and libc only.
 set -u
 library=.libs/libmoirai.so
 bad=$(mktemp)
@@ -42,11 +42,22 @@ shown "$library" | grep -v '^moirai_' | while read -r symbol; do
     say "$library: shows $symbol"
 done
 [ -n "$(shown "$library")" ] || say "$library: shows nothing"
-needed "$library" | grep nng | while read -r file; do
-    say "$library: needs $file"
+for file in $(needed "$library"); do
+    case $file in
+    libc.so.*|ld-linux*.so.*|ld[0-9]*.so.*|lib*san.so.*) ;;
+    libltdl.so.*|libyaml-0.so.*) ;;
+    libm.so.*|libpthread.so.*|libdl.so.*|libgcc_s.so.*) ;;
+    *) say "$library: needs $file" ;;
+    esac
 done
 readelf -d "$library" | grep -q 'SONAME.*\[libmoirai\.so\.0\]' ||
     say "$library: SONAME is not libmoirai.so.0"
+
+for file in "$library" plugins/.libs/*.so; do
+    ! readelf -d "$file" | grep -q TEXTREL || say "$file: text relocations"
+    readelf -lW "$file" | grep -q 'GNU_STACK.* RW  ' ||
+        say "$file: the stack may be executable"
+done
 
 echo "1..1"
 if [ ! -s "$bad" ]; then

@@ -11,46 +11,21 @@
 # bookworm). Needs root, debootstrap and git. The last line is the result; the
 # exit status is 0 if both commands succeeded.
 set -eu
-
-# In a mount namespace of its own, so that no mount outlives it.
-if [ -z "${CHROOT_INSIDE:-}" ]; then
-    cd "$(dirname "$0")/.."
-    exec env CHROOT_INSIDE=1 unshare --mount --propagation private \
-        "$PWD/tests/chroot.sh" "$@"
-fi
-
-release=${RELEASE:-bookworm}
-mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
-    'Created-By: Packages' | awk -v r="$release" '$1 == r { print $2; exit }')
-if [ -z "$mirror" ]; then
-    echo "chroot.sh: apt has no source for $release" >&2
-    exit 1
-fi
+cd "$(dirname "$0")/.."
+. tests/support/fresh.sh
+fresh_enter "$PWD/tests/chroot.sh" "$@"
 
 root=$(mktemp -d "${1:-${TMPDIR:-/var/tmp}}/moirai-chroot.XXXXXX")
-clean() {
-    umount -R "$root/proc" "$root/dev" 2>/dev/null || true
-    rm -rf --one-file-system "$root"
-}
-trap clean EXIT
+trap 'fresh_remove "$root"' EXIT
 trap 'exit 1' HUP INT TERM
-
-echo "chroot.sh: $release from $mirror in $root"
-debootstrap --variant=minbase "$release" "$root" "$mirror" >"$root.log" 2>&1 ||
-    { tail "$root.log"; rm -f "$root.log"; exit 1; }
-rm -f "$root.log"
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount --make-rslave "$root/dev"
+fresh_make "$root"
 mkdir "$root/moirai"
 git archive HEAD | tar -x -C "$root/moirai"
 
-# inside COMMAND: runs it as a user would, in an environment that is not ours.
+# inside COMMAND: runs it in the tree there.
 inside() {
     echo "chroot.sh: $*"
-    chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        sh -c "cd /moirai && $*"
+    fresh_run "$root" /moirai "$*"
 }
 
 demo=failed

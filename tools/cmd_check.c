@@ -49,7 +49,7 @@ static void print_values(const struct mo_setup *s)
     char place[4200];
 
     for (v = mo_setup_values(s); v != NULL; v = v->next) {
-        mo_report_place(place, sizeof place, &v->place);
+        mo_report_origin(place, sizeof place, &v->place);
         printf("  ");
         put_padded(v->key, 28);
         put_padded(v->text, 16);
@@ -103,15 +103,16 @@ static void json_in_force(struct json *j, const struct mo_setup *s,
         json_open(j, '{');
         json_pair(j, "key", v->key);
         json_pair(j, "text", v->text);
-        json_pair(j, "origin", mo_report_place(place, sizeof place,
-                                               &v->place));
+        json_pair(j, "origin", mo_report_origin(place, sizeof place,
+                                                &v->place));
         json_close(j, '}');
     }
     json_close(j, ']');
 }
 
-static void tell(struct check *c, const char *file, const struct mo_setup *s,
-                 struct mo_report *report, const char *guard)
+static void say_result(struct check *c, const char *file,
+                       const struct mo_setup *s, struct mo_report *report,
+                       const char *guard)
 {
     if (!c->json) {
         mistakes_print(report);
@@ -132,19 +133,23 @@ static void tell(struct check *c, const char *file, const struct mo_setup *s,
     json_close(&c->out, '}');
 }
 
-/* What only starting it would show. */
-static void try_stacks(const struct mo_setup *s, char *guard, size_t n,
-                       struct mo_report *report)
+/* What only starting it would show. 0 or -ENOMEM. */
+static int try_stacks(const struct mo_setup *s, const char **guard,
+                      struct mo_report *report)
 {
     struct mo_place place = { .from = MO_FROM_PRESET };
     const struct mo_option_value *v = mo_setup_values(s);
     struct moirai_error err = { .code = 0 };
+    uint32_t kind = GUARD_UNTOLD;
+    int rc = guard_in_force(mo_setup_stack(s), &kind, &err);
 
+    *guard = guard_describe(kind);
     while (v != NULL && strcmp(v->key, "stacks.plugin") != 0)
         v = v->next;
-    if (guard_in_force(mo_setup_stack(s), guard, n, &err) != 0)
+    if (rc != 0 && rc != -ENOMEM)
         mo_report_add(report, v != NULL ? &v->place : &place, "stacks", "%s",
                       err.text);
+    return rc == -ENOMEM ? rc : 0;
 }
 
 static int check_file(struct check *c, const char *file)
@@ -152,21 +157,22 @@ static int check_file(struct check *c, const char *file)
     struct moirai_config config = { .size = sizeof config, .file = file };
     struct mo_report report = { .list = NULL };
     struct mo_setup *s = NULL;
-    char guard[100] = "";
-    int rc = mo_setup_read(&config, true, &s, &report);
+    const char *guard = "";
+    int rc = mo_setup_read(&config, MO_SETUP_CAUTIOUS, &s, &report);
 
     if (rc == 0)
-        try_stacks(s, guard, sizeof guard, &report);
+        rc = try_stacks(s, &guard, &report);
     if (report.count > 0)
         c->status = TOOL_CONFIG;
     if (rc != -ENOMEM)
-        tell(c, file, s, &report, guard);
+        say_result(c, file, s, &report, guard);
     mo_setup_close(s);
     mo_report_fini(&report);
     return rc == -ENOMEM ? tool_failure("check", "out of memory") : TOOL_OK;
 }
 
-static int read_flags(struct check *c, struct tool_args *args)
+/* With `again` they have all been read once. */
+static int read_flags(struct check *c, struct tool_args *args, bool again)
 {
     int flag;
 
@@ -175,6 +181,12 @@ static int read_flags(struct check *c, struct tool_args *args)
             c->json = true;
         else if (flag == 'q')
             c->quiet = true;
+        else if (flag == 's' && again)
+            continue;
+        else if (flag == 's' && tool_set("check", args->value) == TOOL_OK)
+            continue;
+        else if (flag == 's')
+            return '?';
         else
             return flag;
     }
@@ -185,8 +197,8 @@ static int read_flags(struct check *c, struct tool_args *args)
 int cmd_check(int argc, char **argv)
 {
     static const struct tool_flag flags[] = {
-        TOOL_FLAG_JSON, { 'q', "quiet", false }, TOOL_FLAG_HELP,
-        { 0, NULL, false },
+        TOOL_FLAG_JSON, TOOL_FLAG_SET, { 'q', "quiet", false },
+        TOOL_FLAG_HELP, { 0, NULL, false },
     };
     const struct tool_args start = { .command = "check", .flags = flags,
                                      .argv = argv, .argc = argc, .next = 1 };
@@ -195,7 +207,7 @@ int cmd_check(int argc, char **argv)
     bool any = false;
     int flag;
 
-    while ((flag = read_flags(&c, &args)) == 0)
+    while ((flag = read_flags(&c, &args, false)) == 0)
         any = true;
     if (flag == 'h')
         return tool_explain("check");
@@ -209,7 +221,7 @@ int cmd_check(int argc, char **argv)
         json_open(&c.out, '[');
     }
     args = start;
-    while ((flag = read_flags(&c, &args)) == 0) {
+    while ((flag = read_flags(&c, &args, true)) == 0) {
         if (check_file(&c, args.value) != TOOL_OK)
             return TOOL_FAILURE;
     }

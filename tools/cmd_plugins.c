@@ -8,7 +8,6 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "json.h"
@@ -25,21 +24,6 @@ struct list {
     struct json out;
 };
 
-/* A bound as the user would write it. */
-static const char *show(char *out, const struct moirai_option *o,
-                        uint64_t bound)
-{
-    if (o->type == MOIRAI_SIZE)
-        return mo_text_show_size(out, bound);
-    if (o->type == MOIRAI_DURATION)
-        return mo_text_show_duration(out, (int64_t)bound);
-    if (o->type == MOIRAI_INT)
-        snprintf(out, MO_TEXT_NUMBER, "%" PRId64, (int64_t)bound);
-    else
-        snprintf(out, MO_TEXT_NUMBER, "%" PRIu64, bound);
-    return out;
-}
-
 static void print_option(const struct moirai_option *o)
 {
     char least[MO_TEXT_NUMBER];
@@ -47,7 +31,8 @@ static void print_option(const struct moirai_option *o)
 
     printf("    %s: %s", o->name, mo_value_type(o->type));
     if (o->min != 0 || o->max != 0)
-        printf(" %s to %s", show(least, o, o->min), show(most, o, o->max));
+        printf(" %s to %s", mo_value_bound(least, o, o->min),
+               mo_value_bound(most, o, o->max));
     for (size_t i = 0; o->choices != NULL && o->choices[i] != NULL; i++)
         printf("%s%s", i == 0 && o->type == MOIRAI_CHOICE ? " " : "|",
                o->choices[i]);
@@ -55,7 +40,9 @@ static void print_option(const struct moirai_option *o)
         printf(", preset %s", o->preset[0] != '\0' ? o->preset : "\"\"");
     else
         printf(", required");
-    printf(". %s\n", o->help != NULL ? o->help : "");
+    if (o->help != NULL)
+        printf(". %s", o->help);
+    putchar('\n');
 }
 
 static const char *where(const struct mo_plugin *p)
@@ -81,7 +68,9 @@ static void print_refused(const struct mo_plugin *p)
 static void print_shadowed(const struct mo_plugin *p)
 {
     print_line("shadowed ", where(p), "");
-    print_line("    by ", where(p->shadowed_by), "");
+    print_line("    by ", where(p->shadowed_by),
+               "same name, and it comes first; a path in place of the name "
+               "takes this one");
 }
 
 static void print_plugin(const struct list *l, const struct mo_plugin *p)
@@ -152,8 +141,8 @@ static void json_option(struct json *j, const struct moirai_option *o)
     json_pair(j, "preset", o->preset);
     json_pair(j, "help", o->help);
     if (o->min != 0 || o->max != 0) {
-        json_pair(j, "min", show(bound, o, o->min));
-        json_pair(j, "max", show(bound, o, o->max));
+        json_pair(j, "min", mo_value_bound(bound, o, o->min));
+        json_pair(j, "max", mo_value_bound(bound, o, o->max));
     }
     if (o->choices != NULL) {
         json_key(j, "words");
@@ -248,7 +237,7 @@ static int show_configured(struct list *l)
     struct moirai_config config = { .size = sizeof config, .file = l->file };
     struct mo_report report = { .list = NULL };
     struct mo_setup *s = NULL;
-    int rc = mo_setup_read(&config, true, &s, &report);
+    int rc = mo_setup_read(&config, MO_SETUP_CAUTIOUS, &s, &report);
     int status = TOOL_CONFIG;
 
     if (rc == 0)

@@ -66,9 +66,9 @@ static const struct moirai_host host = {
     .release = host_release,
 };
 
-static const char *describe(uint32_t guard_kind)
+const char *guard_describe(uint32_t kind)
 {
-    switch (guard_kind) {
+    switch (kind) {
     case MOIRAI_GUARD_INSTALL:
         return "guarded by MADV_GUARD_INSTALL";
     case MOIRAI_GUARD_MPROTECT:
@@ -80,7 +80,7 @@ static const char *describe(uint32_t guard_kind)
     }
 }
 
-int guard_in_force(const struct mo_chosen *chosen, char *text, size_t n,
+int guard_in_force(const struct mo_chosen *chosen, uint32_t *kind,
                    struct moirai_error *err)
 {
     const struct moirai_stack_ops *ops = chosen->ops;
@@ -88,7 +88,7 @@ int guard_in_force(const struct mo_chosen *chosen, char *text, size_t n,
     void *state;
     int rc;
 
-    text[0] = '\0';
+    *kind = GUARD_UNTOLD;
     if (ops->usage == NULL)
         return 0;
     state = mo_mem_alloc(ops->state_size, STATE_ALIGN);
@@ -97,7 +97,7 @@ int guard_in_force(const struct mo_chosen *chosen, char *text, size_t n,
     rc = ops->init(state, chosen->config, &host, err);
     if (rc == 0) {
         ops->usage(state, &usage);
-        snprintf(text, n, "%s", describe(usage.guard_kind));
+        *kind = usage.guard_kind;
         ops->fini(state);
     }
     mo_mem_free(state);

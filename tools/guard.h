@@ -5,13 +5,21 @@
 #ifndef GUARD_H
 #define GUARD_H
 
+#include <stdint.h>
+
 #include <moirai/error.h>
 
 #include "setup.h"
 
-/* Starts the chosen allocator for a moment. 0 with a sentence in `text` (n
- * bytes; empty if it does not tell), or a negative errno with *err filled. */
-int guard_in_force(const struct mo_chosen *chosen, char *text, size_t n,
+#define GUARD_UNTOLD UINT32_MAX     /* the allocator does not tell */
+
+/* Starts the chosen allocator for a moment. 0 with the kind of its guards (enum
+ * moirai_guard, or GUARD_UNTOLD) in *kind, or a negative errno with *err
+ * filled. */
+int guard_in_force(const struct mo_chosen *chosen, uint32_t *kind,
                    struct moirai_error *err);
+
+/* The kind in words; "" if it is unknown. */
+const char *guard_describe(uint32_t kind);
 
 #endif

@@ -78,6 +78,12 @@ void json_number(struct json *j, int64_t number)
     printf("%" PRId64, number);
 }
 
+void json_unsigned(struct json *j, uint64_t number)
+{
+    before(j);
+    printf("%" PRIu64, number);
+}
+
 void json_bool(struct json *j, bool value)
 {
     before(j);

@@ -22,6 +22,7 @@ void json_key(struct json *j, const char *key);
 
 void json_text(struct json *j, const char *text);       /* NULL: null */
 void json_number(struct json *j, int64_t number);
+void json_unsigned(struct json *j, uint64_t number);
 void json_bool(struct json *j, bool value);
 
 /* A key and its value. */

@@ -25,19 +25,19 @@ void mistakes_print(struct mo_report *report)
         fprintf(stderr, "... and %zu more\n", report->more);
 }
 
-static void place_json(struct json *j, const struct mo_place *place)
+void mistakes_place(struct json *j, const struct mo_place *place)
 {
-    static const char *const names[] = { "preset", "file", "env", "api" };
-
-    json_pair(j, "from", names[place->from]);
+    json_pair(j, "from", mo_report_from(place->from));
     if (place->source != NULL)
         json_pair(j, "source", place->source);
-    if (place->line == 0)
-        return;
-    json_key(j, "line");
-    json_number(j, place->line);
-    json_key(j, "column");
-    json_number(j, place->column);
+    if (place->line != 0) {
+        json_key(j, "line");
+        json_number(j, place->line);
+        json_key(j, "column");
+        json_number(j, place->column);
+    }
+    if (place->via != NULL)
+        json_pair(j, "via", place->via);
 }
 
 void mistakes_json(struct json *j, struct mo_report *report)
@@ -46,7 +46,7 @@ void mistakes_json(struct json *j, struct mo_report *report)
     json_open(j, '[');
     for (size_t i = 0; i < report->count; i++) {
         json_open(j, '{');
-        place_json(j, &report->list[i].place);
+        mistakes_place(j, &report->list[i].place);
         json_pair(j, "key", report->list[i].key);
         json_pair(j, "text", report->list[i].text);
         json_close(j, '}');

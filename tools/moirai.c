@@ -19,20 +19,21 @@ static const struct {
     const char *usage;
 } commands[] = {
     { "run", cmd_run, "start a program under a configuration",
-      "usage: moirai run -c FILE [--] PROGRAM [ARG...]\n"
+      "usage: moirai run [-c FILE] [-s KEY=VALUE]... [--] PROGRAM [ARG...]\n"
       "\n"
       "Checks FILE, starts PROGRAM with MOIRAI_CONFIG set to it, passes\n"
       "SIGINT, SIGTERM, SIGHUP and SIGQUIT on to it, and ends as it ends:\n"
       "with its status, or 128 + N if signal N killed it. PROGRAM is killed\n"
-      "if moirai is.\n"
+      "if moirai is. Without FILE: $MOIRAI_CONFIG, or the presets.\n"
       "\n"
       "  -c, --config FILE   the configuration\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
       "  -j, --json          tell mistakes in FILE as JSON\n"
       "\n"
       "Further statuses: 3 FILE is wrong, 127 there is no PROGRAM, 126 it\n"
       "cannot be started.\n" },
     { "check", cmd_check, "look for mistakes in configurations",
-      "usage: moirai check [--json] FILE...\n"
+      "usage: moirai check [--json] [-q] [-s KEY=VALUE]... FILE...\n"
       "\n"
       "Lists all mistakes of each FILE, a line each, on standard error; for a\n"
       "FILE without one, what is in force and who said so. Variables such as\n"
@@ -40,8 +41,38 @@ static const struct {
       "\n"
       "  -j, --json          one JSON object on standard output\n"
       "  -q, --quiet         only the mistakes\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
       "\n"
       "Status: 0 no mistakes, 3 mistakes.\n" },
+    { "config", cmd_config, "print every value in force, and who said so",
+      "usage: moirai config [--json] [-s KEY=VALUE]... [FILE]\n"
+      "       moirai config --schema|--markdown [FILE]\n"
+      "\n"
+      "Prints, as YAML, what FILE, the environment and the command line come\n"
+      "to, each value with its origin behind it. The output is itself a\n"
+      "configuration and means the same. Without FILE: $MOIRAI_CONFIG, or the\n"
+      "presets.\n"
+      "\n"
+      "  -j, --json          one JSON object\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
+      "  -S, --schema        what may be written, as a JSON Schema (draft 7)\n"
+      "  -M, --markdown      the same as tables for people\n"
+      "\n"
+      "Both know the plugins that \"moirai plugins\" lists.\n"
+      "Status: 3 FILE is wrong.\n" },
+    { "explain", cmd_explain, "say which plugin was taken, and why",
+      "usage: moirai explain [--json] [-s KEY=VALUE]... [FILE]\n"
+      "\n"
+      "For each section that chooses a plugin: which was taken, who asked for\n"
+      "it, who else was considered and why not taken. Besides, how many\n"
+      "workers there will be, how stacks are guarded, and how each value can\n"
+      "be changed. Where FILE is wrong, the mistakes come first.\n"
+      "Without FILE: $MOIRAI_CONFIG, or the presets.\n"
+      "\n"
+      "  -j, --json          one JSON object\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
+      "\n"
+      "Status: 3 FILE is wrong.\n" },
     { "plugins", cmd_plugins, "list what can be plugged in",
       "usage: moirai plugins [-v] [--json] [-c FILE]\n"
       "\n"
@@ -125,15 +156,32 @@ static int explain_as_json(void)
 
 int cmd_help(int argc, char **argv)
 {
-    if (argc > 2)
-        return tool_usage("help", "one command at a time");
-    if (argc == 2 && strcmp(argv[1], "--json") == 0)
-        return explain_as_json();
-    if (argc < 2 || argv[1][0] == '-') {
-        overview(stdout);
-        return TOOL_OK;
+    static const struct tool_flag flags[] = {
+        TOOL_FLAG_JSON, TOOL_FLAG_HELP, { 0, NULL, false },
+    };
+    struct tool_args args = { .command = "help", .flags = flags,
+                              .argv = argv, .argc = argc, .next = 1 };
+    const char *command = NULL;
+    bool json = false;
+    int flag;
+
+    while ((flag = tool_next(&args)) != -1) {
+        if (flag == '?')
+            return TOOL_USAGE;
+        if (flag == 0 && command != NULL)
+            return tool_usage("help", "one command at a time");
+        if (flag == 0)
+            command = args.value;
+        json = json || flag == 'j';
     }
-    return tool_explain(argv[1]);
+    if (json && command != NULL)
+        return tool_usage("help", "as JSON all commands at once");
+    if (json)
+        return explain_as_json();
+    if (command != NULL)
+        return tool_explain(command);
+    overview(stdout);
+    return TOOL_OK;
 }
 
 /* `moirai --json COMMAND` is `moirai COMMAND --json`. */

@@ -132,12 +132,40 @@ int tool_next(struct tool_args *args)
     return short_flag(args);
 }
 
+int tool_set(const char *command, const char *setting)
+{
+    const char *before = getenv("MOIRAI_SET");
+    size_t size = (before != NULL ? strlen(before) : 0) + strlen(setting) + 2;
+    char *all;
+    int rc;
+
+    if (strchr(setting, '\n') != NULL || strchr(setting, '=') == NULL)
+        return tool_usage(command, "-s takes one SECTION.KEY=VALUE");
+    all = malloc(size);
+    if (all == NULL)
+        return tool_failure(command, "out of memory");
+    snprintf(all, size, "%s%s%s", before != NULL ? before : "",
+             before != NULL ? "\n" : "", setting);
+    rc = setenv("MOIRAI_SET", all, 1);
+    free(all);
+    return rc == 0 ? TOOL_OK : tool_failure(command, "out of memory");
+}
+
+/* Character by character, so that it needs no memory. */
 void tool_put(FILE *file, const char *text)
 {
-    char *shown = malloc(4 * strlen(text) + 1);
+    size_t left = strlen(text);
 
-    fputs(shown != NULL ? mo_text_show(shown, text) : "?", file);
-    free(shown);
+    while (left > 0) {
+        size_t n = mo_text_utf8(text, left);
+        char one[5] = "", shown[4 * sizeof one];
+
+        n = n > 0 ? n : 1;
+        memcpy(one, text, n);
+        fputs(mo_text_show(shown, one), file);
+        text += n;
+        left -= n;
+    }
 }
 
 static const char *code(FILE *file, const char *sequence)

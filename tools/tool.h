@@ -28,6 +28,7 @@ struct tool_flag {
 
 #define TOOL_FLAG_HELP { 'h', "help", false }
 #define TOOL_FLAG_JSON { 'j', "json", false }
+#define TOOL_FLAG_SET { 's', "set", true }
 
 /* A command line being read. */
 struct tool_args {
@@ -54,6 +55,10 @@ int tool_usage(const char *command, const char *format, ...);
 __attribute__((format(printf, 2, 3)))
 int tool_failure(const char *command, const char *format, ...);
 
+/* Takes the value of -s, for all that is read from now on and for a program
+ * that is started. TOOL_OK, or another status after saying why. */
+int tool_set(const char *command, const char *setting);
+
 /* Writes `text` to `file` so that it cannot play tricks on a terminal. */
 void tool_put(FILE *file, const char *text);
 
@@ -73,6 +78,8 @@ int tool_explain(const char *command);
 /* The commands; argv[0] is the command's name. */
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

@@ -23,7 +23,8 @@ void mo_sanitize_native(struct mo_sanitize *s)
         pthread_attr_destroy(&attr);
     }
     *s = (struct mo_sanitize){ .base = base, .size = size };
-#ifdef MO_SANITIZE_THREAD
-    s->tsan = __tsan_get_current_fiber();
+#ifdef __ELF__
+    if (mo_tsan())
+        s->tsan = __tsan_get_current_fiber();
 #endif
 }

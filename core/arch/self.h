@@ -13,4 +13,9 @@
 extern _Thread_local struct moirai_worker *moirai_self_worker;
 extern struct moirai_worker mo_outside;
 
+/* The simulation that the thread plays; os/sim.c alone looks at it. It is here
+ * for a switch between threads to take it along. */
+struct mo_sim;
+extern _Thread_local struct mo_sim *mo_self_sim;
+
 #endif

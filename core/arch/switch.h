@@ -21,8 +21,25 @@
 void mo_switch(void **save, void *to);
 
 /* A context that, when first resumed, calls entry(arg) on the stack
- * [base, base + size). entry must never return. */
+ * [base, base + size). entry must never return. NULL: the system has no room
+ * for another, where contexts are threads. */
 void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
                       void *arg);
+
+/* A context of mo_switch_fresh will not be resumed again, and its stack is
+ * about to be used otherwise. */
+#ifdef MO_SWITCH_THREADS
+void mo_switch_end(void *context);
+#else
+static inline void mo_switch_end(void *context)
+{
+    (void)context;
+}
+#endif
+
+/* Calls fn(arg), to an unwinder as if from the context that was left at `sp`:
+ * it finds that context's frames after ours. Where no such call can be made,
+ * does nothing. */
+void mo_switch_walk(void *sp, void (*fn)(void *), void *arg);
 
 #endif

@@ -68,8 +68,10 @@ mo_switch:                              /* rdi = save, rsi = to */
         .cfi_endproc
         .size   mo_switch, . - mo_switch
 
-/* Where a fresh context starts: r12 = entry, r13 = arg. The return address is
- * undefined, which is how unwinders are told that a stack ends here. */
+/* Where a fresh context starts, at mo_switch_first: r12 = entry, r13 = arg. The
+ * return address is undefined, which is how unwinders are told that a stack
+ * ends here. They look for what calls at the byte before a return address; for
+ * a context that has yet to start, that is the nop. */
         .globl  mo_switch_start
         .hidden mo_switch_start
         .type   mo_switch_start, @function
@@ -77,11 +79,47 @@ mo_switch:                              /* rdi = save, rsi = to */
 mo_switch_start:
         .cfi_startproc
         .cfi_undefined %rip
+        nop
+        .globl  mo_switch_first
+        .hidden mo_switch_first
+mo_switch_first:
         xorl    %ebp, %ebp
         movq    %r13, %rdi
         call    *%r12
         ud2
         .cfi_endproc
         .size   mo_switch_start, . - mo_switch_start
+
+/* rdi = sp of a context that is not running, rsi = fn, rdx = arg. While fn
+ * runs, the table says that the caller is that context: its frame as drawn
+ * above, with rbx for rsp. */
+        .globl  mo_switch_walk
+        .hidden mo_switch_walk
+        .type   mo_switch_walk, @function
+        .balign 16
+mo_switch_walk:
+        .cfi_startproc
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbx, 0
+        movq    %rdi, %rbx
+        movq    %rdx, %rdi
+        .cfi_remember_state
+        .cfi_def_cfa %rbx, 56
+        .cfi_offset %rip, -8
+        .cfi_offset %rbp, -16
+        .cfi_offset %rbx, -24
+        .cfi_offset %r12, -32
+        .cfi_offset %r13, -40
+        .cfi_offset %r14, -48
+        .cfi_offset %r15, -56
+        call    *%rsi
+        .cfi_restore_state
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbx
+        ret
+        .cfi_endproc
+        .size   mo_switch_walk, . - mo_switch_walk
 
         .section .note.GNU-stack, "", @progbits

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-void mo_switch_start(void);
+void mo_switch_first(void);
 
 void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
                       void *arg)
@@ -16,7 +16,7 @@ void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
 
     *--sp = NULL;                   /* ends the chain of frame pointers */
     *--sp = NULL;                   /* rsp is 16-aligned before the call */
-    *--sp = (void *)(uintptr_t)mo_switch_start;
+    *--sp = (void *)(uintptr_t)mo_switch_first;
     *--sp = NULL;                   /* rbp */
     *--sp = NULL;                   /* rbx */
     *--sp = (void *)(uintptr_t)entry;   /* r12 */

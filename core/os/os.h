@@ -39,6 +39,9 @@ struct mo_thread {
 struct mo_os {
     struct mo_sim *sim;             /* NULL: the real world */
     int64_t (*now)(struct mo_os *os);
+    /* The same, cheap, and a few ms behind; does not move a simulated clock, so
+     * any thread may look. */
+    int64_t (*coarse)(const struct mo_os *os);
     uint32_t (*choose)(struct mo_os *os, uint32_t n);
 
     /* Starts thread->body(thread->arg). 0 or a negative errno. */

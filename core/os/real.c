@@ -35,6 +35,15 @@ static int64_t real_now(struct mo_os *os)
     return (int64_t)ts.tv_sec * MOIRAI_S + ts.tv_nsec;
 }
 
+static int64_t real_coarse(const struct mo_os *os)
+{
+    struct timespec ts;
+
+    (void)os;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (int64_t)ts.tv_sec * MOIRAI_S + ts.tv_nsec;
+}
+
 /* Used where chance only spreads load, and for seeds; workers have generators
  * of their own for their hot paths. */
 static uint32_t real_choose(struct mo_os *os, uint32_t n)
@@ -96,27 +105,41 @@ static void real_parker_init(struct mo_os *os, struct mo_parker *parker)
 struct mo_os mo_os_real = {
     .sim = NULL,
     .now = real_now,
+    .coarse = real_coarse,
     .choose = real_choose,
     .start = real_start,
     .join = real_join,
     .parker_init = real_parker_init,
 };
 
+/* 32-bit machines have two calls, and a timespec as libc is told to have it:
+ * the one that takes 64-bit times is right whatever that is. (Linux 5.1.) */
+#ifdef SYS_futex_time64
+#define FUTEX SYS_futex_time64
+#else
+#define FUTEX SYS_futex
+#endif
+
+struct kernel_time {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
 /* Sleeps while *word == value. False when the time is up. */
 static bool futex_wait(uint32_t *word, uint32_t value, int64_t until)
 {
-    struct timespec ts = { 0, 0 };
+    struct kernel_time time = { 0, 0 };
     long rc;
 
     if (until == MOIRAI_NEVER) {
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+        syscall(FUTEX, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
         return true;
     }
     if (until > 0) {
-        ts.tv_sec = until / MOIRAI_S;
-        ts.tv_nsec = until % MOIRAI_S;
+        time.seconds = until / MOIRAI_S;
+        time.nanoseconds = until % MOIRAI_S;
     }
-    rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, &ts, NULL,
+    rc = syscall(FUTEX, word, FUTEX_WAIT_BITSET_PRIVATE, value, &time, NULL,
                  FUTEX_BITSET_MATCH_ANY);   /* absolute, CLOCK_MONOTONIC */
     return rc == 0 || errno != ETIMEDOUT;
 }
@@ -156,7 +179,7 @@ void mo_unpark(struct mo_parker *parker)
     if (mo_swap(&parker->token, TOKEN_THERE) != TOKEN_ASLEEP)
         return;
     saved = errno;
-    syscall(SYS_futex, &parker->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    syscall(FUTEX, &parker->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     errno = saved;
 }
 

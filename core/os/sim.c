@@ -53,8 +53,6 @@ struct mo_sim {
     struct mo_sim_thread threads[]; /* threads[0] started the runtime */
 };
 
-static _Thread_local struct mo_sim *sim_self;
-
 static struct mo_sim *sim_of(struct mo_os *os)
 {
     return os->sim;
@@ -76,7 +74,15 @@ static uint32_t sim_choose(struct mo_os *os, uint32_t n)
 
 static int64_t sim_now(struct mo_os *os)
 {
-    return sim_of(os)->clock += SIM_TICK;
+    struct mo_sim *sim = sim_of(os);
+
+    mo_store_relaxed(&sim->clock, sim->clock + SIM_TICK);
+    return sim->clock;
+}
+
+static int64_t sim_coarse(const struct mo_os *os)
+{
+    return mo_load_relaxed(&os->sim->clock);
 }
 
 static bool runnable(const struct mo_sim_thread *t)
@@ -184,17 +190,17 @@ void mo_sim_unpark(struct mo_parker *parker)
 
 bool mo_sim_relax(void)
 {
-    if (sim_self == NULL)
+    if (mo_self_sim == NULL)
         return false;
-    sim_self->clock += SIM_TICK;
-    hand_over(sim_self);
+    mo_self_sim->clock += SIM_TICK;
+    hand_over(mo_self_sim);
     return true;
 }
 
 void mo_sim_moved(struct mo_sanitize *to)
 {
-    if (sim_self != NULL)
-        sim_self->current->where = to;
+    if (mo_self_sim != NULL)
+        mo_self_sim->current->where = to;
 }
 
 #ifdef MO_POINTS
@@ -202,8 +208,8 @@ void mo_sim_moved(struct mo_sanitize *to)
  * runs stay long enough to get somewhere. */
 void mo_point(void)
 {
-    if (sim_self != NULL && sim_choose(&sim_self->os, 8) == 0)
-        hand_over(sim_self);
+    if (mo_self_sim != NULL && sim_choose(&mo_self_sim->os, 8) == 0)
+        hand_over(mo_self_sim);
 }
 #endif
 
@@ -228,12 +234,16 @@ static int sim_start(struct mo_os *os, struct mo_thread *thread)
     t->stack = mo_mem_alloc(SIM_STACK, 64);
     if (t->stack == NULL)
         return -ENOMEM;
+    t->sp = mo_switch_fresh(t->stack, SIM_STACK, thread_entry, t);
+    if (t->sp == NULL) {
+        mo_mem_free(t->stack);
+        return -EAGAIN;
+    }
     sim->count++;
     t->sim = sim;
     t->thread = thread;
     t->where = &t->own;
     mo_sanitize_born(&t->own, t->stack, SIM_STACK);
-    t->sp = mo_switch_fresh(t->stack, SIM_STACK, thread_entry, t);
     thread->sim = t;
     return 0;
 }
@@ -247,8 +257,9 @@ static void sim_join(struct mo_os *os, struct mo_thread *thread)
     while (!thread->sim->ended) {
         self->until = sim->clock;   /* may be chosen, to look again */
         if (count_runnable(sim) == 1) {
-            self->until = MOIRAI_NEVER;
+            self->until = MOIRAI_NEVER;     /* time passes for the others */
             pass_time(sim);
+            self->until = sim->clock;       /* who may end at once */
         }
         hand_over(sim);
     }
@@ -265,13 +276,13 @@ struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads)
 {
     struct mo_sim *sim;
 
-    if (sim_self != NULL)
+    if (mo_self_sim != NULL)
         return NULL;
     sim = mo_mem_alloc(sizeof *sim + (threads + 1) * sizeof sim->threads[0],
                        64);
     if (sim == NULL)
         return NULL;
-    sim->os = (struct mo_os){ .sim = sim, .now = sim_now,
+    sim->os = (struct mo_os){ .sim = sim, .now = sim_now, .coarse = sim_coarse,
                               .choose = sim_choose, .start = sim_start,
                               .join = sim_join,
                               .parker_init = sim_parker_init };
@@ -284,7 +295,7 @@ struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads)
     sim->current->sim = sim;
     sim->current->where = &sim->current->own;
     mo_sanitize_native(&sim->current->own);
-    sim_self = sim;
+    mo_self_sim = sim;
     return &sim->os;
 }
 
@@ -293,26 +304,27 @@ void mo_sim_close(struct mo_os *os)
     struct mo_sim *sim = sim_of(os);
 
     for (uint32_t i = 1; i < sim->count; i++) {
+        mo_switch_end(sim->threads[i].sp);
         mo_sanitize_dead(&sim->threads[i].own);
         mo_mem_free(sim->threads[i].stack);
     }
-    sim_self = NULL;
+    mo_self_sim = NULL;
     mo_mem_free(sim);
 }
 
 struct mo_os *mo_os_here(void)
 {
-    return sim_self != NULL ? &sim_self->os : &mo_os_real;
+    return mo_self_sim != NULL ? &mo_self_sim->os : &mo_os_real;
 }
 
 void mo_os_forked(void)
 {
-    sim_self = NULL;
+    mo_self_sim = NULL;
 }
 
 bool mo_sim_here(const struct mo_os *os)
 {
-    return os->sim == sim_self;
+    return os->sim == mo_self_sim;
 }
 
 void mo_sim_on_stuck(struct mo_os *os, void (*stuck)(void *), void *arg)

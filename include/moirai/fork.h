@@ -58,13 +58,28 @@ struct moirai_worker {
  * "outside": forks made there run at once. It has to be read again after every
  * call that can wait, so the read must never be merged with an earlier one:
  * hence volatile. */
-#if defined(__x86_64__) && defined(__ELF__) && !defined(MOIRAI_SLOW_SELF)
+#if defined(__LP64__) && defined(__ELF__) && !defined(MOIRAI_SLOW_SELF)       \
+    && (defined(__x86_64__) || defined(__aarch64__) || defined(__riscv))
+#define MOIRAI_INLINE_SELF 1
 static inline struct moirai_worker *moirai_self(void)
 {
     struct moirai_worker *worker;
 
+#if defined(__x86_64__)
     __asm__ volatile("movq moirai_self_worker@gottpoff(%%rip), %0\n\t"
                      "movq %%fs:(%0), %0" : "=r"(worker));
+#elif defined(__aarch64__)
+    uintptr_t thread;
+
+    __asm__ volatile("mrs %1, tpidr_el0\n\t"
+                     "adrp %0, :gottprel:moirai_self_worker\n\t"
+                     "ldr %0, [%0, :gottprel_lo12:moirai_self_worker]\n\t"
+                     "ldr %0, [%0, %1]" : "=&r"(worker), "=&r"(thread));
+#else
+    __asm__ volatile("la.tls.ie %0, moirai_self_worker\n\t"
+                     "add %0, %0, tp\n\t"
+                     "ld %0, 0(%0)" : "=&r"(worker));
+#endif
     return worker;
 }
 #else

@@ -40,7 +40,8 @@ struct moirai_host {
     int64_t (*now)(void *ctx);
 
     /* A number in [0, n), n > 0. Each choice whose outcome could change the
-     * order of a run is made here, so that a seed replays it. */
+     * order of a run is made here, so that a seed replays it. Unless
+     * simulated it may be a system call: for hot paths take a seed once. */
     uint32_t (*choose)(void *ctx, uint32_t n);
 
     /* Memory through the program's allocator hook. alloc gives zeroed bytes

@@ -24,7 +24,7 @@ struct moirai_runtime;
 
 /* What a runtime is to be. Borrowed until moirai_start returns; zeroed fields
  * mean: as the environment and the presets say. Later sources win: presets,
- * file or text, environment, `set`. */
+ * file or text, environment, what `moirai -s` says, `set`. */
 struct moirai_config {
     uint32_t size;                  /* sizeof(struct moirai_config) */
     uint32_t flags;
@@ -35,8 +35,9 @@ struct moirai_config {
 
 /* Starts a runtime; NULL for `config` means environment and presets. On 0
  * *runtime is the caller's, to be stopped with moirai_stop. -EINVAL: a
- * mistake in the configuration; *err (may be NULL) lists them all. Any plain
- * thread; loads plugins, so calls are made one after the other inside. */
+ * mistake in the configuration; *err (may be NULL) lists them all. -ENOMEM;
+ * -EAGAIN: no more threads. Any plain thread; loads plugins, so calls are made
+ * one after the other inside. */
 int moirai_start(struct moirai_runtime **runtime,
                  const struct moirai_config *config, struct moirai_error *err);
 
@@ -64,15 +65,23 @@ struct moirai_stop_report {
  * again for runtime.stop_grace. Returns 0: all had ended by themselves, the
  * runtime is gone; -ECANCELED: gone, but tasks had to be cancelled; -EBUSY:
  * some never ended, the runtime is still there and moirai_stop may be called
- * again; -EDEADLK from one of its tasks; -ECHILD in a forked child. Plain
- * thread; blocks. All its endpoints and handles must have been put, all scopes
- * ended. */
+ * again; -EDEADLK from one of its tasks, or inside a moirai_block of one;
+ * -ECHILD in a forked child. Plain thread; blocks. All its endpoints and
+ * handles must have been put, all scopes ended. */
 int moirai_stop(struct moirai_runtime *runtime, int64_t deadline_ns,
                 struct moirai_stop_report *report);
 
 /* Runs fn(arg) as a task and waits for it; returns what it returned. The task
  * starts on a deep stack. Plain thread. Also -ENOMEM, -ECHILD. */
-int moirai_run(struct moirai_runtime *runtime, moirai_fn *fn, void *arg);
+#define moirai_run(runtime, fn, arg)                                          \
+    __extension__({                                                           \
+        static struct moirai_site moirai_site_ = MOIRAI_SITE_INIT;            \
+        moirai_run_at(&moirai_site_, (runtime), (fn), (arg));                 \
+    })
+
+/* What the macro calls; see moirai_spawn_at. */
+int moirai_run_at(struct moirai_site *site, struct moirai_runtime *runtime,
+                  moirai_fn *fn, void *arg);
 
 /* The scope that tasks spawned from plain threads can belong to; it ends when
  * the runtime stops. */
@@ -82,28 +91,29 @@ struct moirai_scope *moirai_runtime_scope(struct moirai_runtime *runtime);
 struct moirai_runtime *moirai_runtime_self(void);
 
 /* Counters since the start; each only grows. Sums over workers that go on
- * counting, so two fields need not belong to the same instant. */
+ * counting, so two fields need not belong to the same instant. What plain
+ * threads do is counted where it says so. */
 struct moirai_stats {
     uint32_t size;                  /* sizeof(struct moirai_stats) */
-    uint32_t workers;
-    uint64_t spawned;
-    uint64_t finished;
-    uint64_t failed;                /* ended by moirai_fail */
+    uint32_t workers;               /* as started; not a counter */
+    uint64_t spawned;               /* tasks, by threads too; forks are none */
+    uint64_t finished;              /* of these, however they ended */
+    uint64_t failed;                /* ended by moirai_fail; forks too */
     uint64_t parked;                /* waits that gave up the worker */
-    uint64_t woken;
-    uint64_t yielded;
-    uint64_t stolen;                /* tasks */
-    uint64_t forks_stolen;
+    uint64_t woken;                 /* waits that a task or worker ended */
+    uint64_t yielded;               /* moirai_yield, not counted as parked */
+    uint64_t stolen;                /* tasks one worker took from another */
+    uint64_t forks_stolen;          /* forks, likewise */
     uint64_t forks_exported;        /* became ordinary tasks */
     uint64_t sleeps;                /* a worker went to sleep */
     uint64_t wakes;                 /* a sleeping worker was woken */
-    uint64_t timers_fired;
-    uint64_t switches;
+    uint64_t timers_fired;          /* deadlines that came, sleeps included */
+    uint64_t switches;              /* from one stack to another */
     uint64_t stacks_made;           /* asked of the stack plugin */
-    uint64_t stacks_reused;
-    uint64_t blocking_calls;
-    uint64_t sent;
-    uint64_t received;
+    uint64_t stacks_reused;         /* kept by the worker that needed one */
+    uint64_t blocking_calls;        /* moirai_block, of tasks */
+    uint64_t sent;                  /* messages, by threads too */
+    uint64_t received;              /* likewise */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

@@ -12,11 +12,16 @@
  * Locks:   the core holds none. No function here may block, wait, call back
  *          into the runtime, or allocate after init (use what init reserved;
  *          growing a queue through the host table is the one exception).
+ * Stack:   push, pop, steal and empty may be called on a task's stack, which
+ *          may be small: frames of some hundred bytes, no recursion.
  * Memory:  zeroed, of the two sizes below, aligned to 128 bytes; the core
  *          allocates it and takes it back.
  * Owner:   a pushed task is the scheduler's until pop or steal gives it back,
  *          once. push cannot fail: the link inside the task is there so that
  *          no memory is needed. fini is called once all have been taken.
+ * Fair:    each task has its turn after a bounded number of pops, however many
+ *          newer ones are pushed meanwhile, whether a worker pushed it or
+ *          another thread; and after a bounded number of pop_oldest.
  * Order:   what the pusher did before push happens before what the taker does
  *          after pop or steal. `empty` may be wrong while others push, but
  *          must see a push that happened before the call.
@@ -60,7 +65,7 @@ struct moirai_sched_ops {
     /* Required. Per worker, after init, in order of `index`. */
     int (*worker_init)(void *state, void *worker, uint32_t index,
                        struct moirai_error *err);
-    void (*worker_fini)(void *state, void *worker);
+    void (*worker_fini)(void *state, void *worker);     /* optional */
 
     /* Required. Takes one task that is ready. */
     void (*push)(void *state, void *worker, struct moirai_task *task);

@@ -38,7 +38,7 @@ struct moirai_scope {
     void *waiter;                   /* who waits for the end; by lock */
     struct moirai_timer timer;      /* armed while a deadline is set */
     struct moirai_cleanup cleanup;  /* among the owner's, while it is open */
-    int64_t live;                   /* atomic: tasks not yet ended, plus one
+    intptr_t live;                  /* atomic: tasks not yet ended, plus one
                                      * for the scope until it is ended */
     uint32_t lock;
     uint32_t fibers_lock;           /* taken after lock */

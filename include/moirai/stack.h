@@ -15,6 +15,8 @@
 #ifndef MOIRAI_STACK_H
 #define MOIRAI_STACK_H
 
+#include <stdbool.h>
+
 #include <moirai/plugin.h>
 
 #ifdef __cplusplus
@@ -78,6 +80,14 @@ struct moirai_stack_ops {
 
     /* Optional. For statistics and `moirai check`. */
     void (*usage)(void *state, struct moirai_stack_usage *usage);
+
+    /* Optional. The stack has overflowed, and its task is to be ended on it.
+     * `open`: makes all of its guard usable but the lowest page, and returns
+     * how many bytes that is; 0: it cannot. Called in a signal handler: it may
+     * make system calls, and touch what is constant. Otherwise: guards it again
+     * as before; nobody is running on it; returns the same, or 0: it cannot,
+     * and the stack is put back as one that has no guard. */
+    size_t (*relax)(void *state, const struct moirai_stack *stack, bool open);
 };
 
 #ifdef __cplusplus

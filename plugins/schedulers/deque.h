@@ -36,6 +36,10 @@
  * another. That is enough for the argument above; on x86 the store becomes an
  * xchg, which costs what the cheapest fence does, the thief pays nothing, and
  * ThreadSanitizer, which does not know fences, checks the very code that runs.
+ * The store is written as an exchange: x86 runs the same instruction, and so
+ * emulators keep the order, too. On such a host qemu puts its barriers before
+ * AArch64's stlr and after its ldar, which leaves a store and the load after
+ * it free to pass each other; an exchange it runs as an atomic of the host.
  * (2) The array is published with release and read with acquire: in the paper
  * it is relaxed, and a thief that reads an old bottom and the new array may
  * find its slots unwritten (Norris and Demsky, OOPSLA 2013). (3) The owner
@@ -67,6 +71,9 @@
 #define DEQUE_STORE(object, value, order)                                     \
     (MOIRAI_ATOMIC_POINT(),                                                   \
      atomic_store_explicit((object), (value), memory_order_##order))
+#define DEQUE_EXCHANGE(object, value)                                         \
+    (MOIRAI_ATOMIC_POINT(),                                                   \
+     atomic_exchange_explicit((object), (value), memory_order_seq_cst))
 #define DEQUE_SWAP(object, old, value)                                        \
     (MOIRAI_ATOMIC_POINT(),                                                   \
      atomic_compare_exchange_strong_explicit(                                 \
@@ -186,7 +193,7 @@ static inline struct moirai_task *deque_take(struct deque *d)
     if (t > b)
         return NULL;                /* for certain: top only grows */
     /* These two pair with the two loads in deque_steal; see the head. */
-    DEQUE_STORE(&d->bottom, b, seq_cst);
+    (void)DEQUE_EXCHANGE(&d->bottom, b);
     t = DEQUE_LOAD(&d->top, seq_cst);
     d->top_seen = t;
     if (t < b) {

@@ -40,10 +40,12 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102      /* glibc 2.41 has it */
+#define MADV_GUARD_INSTALL 102      /* glibc 2.41 has them */
+#define MADV_GUARD_REMOVE 103
 #endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41       /* linux/prctl.h */
@@ -53,7 +55,16 @@
 #define MMAP_REGION (UINT64_C(64) << 20)    /* bytes at least, and ... */
 #define MMAP_REGION_STACKS 16       /* ... stacks at least in a region */
 #define MMAP_KEEP ((size_t)256 << 10)   /* of a warm stack, at its top */
+#define MMAP_WIDE (UINT64_C(1) << 20)   /* guard of a deep stack */
 #define MMAP_MAPS 65530             /* vm.max_map_count if unknown */
+
+/* Where addresses have 32 bits, all stacks share 3 GiB: room for 11,000 tasks
+ * that wait, but only for 380 of those that fork if each had 8 MiB. */
+#if UINTPTR_MAX > UINT32_MAX
+#define MMAP_LOOP "8MiB"
+#else
+#define MMAP_LOOP "1MiB"
+#endif
 
 enum mmap_guard_choice {
     MMAP_AUTO,
@@ -77,7 +88,8 @@ struct mmap_region {
 };
 
 struct mmap_class {                 /* all but `size` under the state's lock */
-    size_t size;                    /* usable bytes of a stack; constant */
+    size_t size;                    /* usable bytes of a stack; constant, as */
+    size_t guard;                   /* is this */
     struct mmap_region *regions;
     char *fresh, *fresh_end;        /* of the newest region: not carved yet */
     uintptr_t *warm, *cold;         /* base | enum moirai_guard */
@@ -89,7 +101,6 @@ struct mmap_class {                 /* all but `size` under the state's lock */
 struct mmap_state {
     const struct moirai_host *host; /* constant, as are the next three */
     size_t page;
-    size_t guard;                   /* bytes */
     size_t pool;
     pthread_mutex_t lock;           /* guards the rest */
     struct mmap_class classes[MOIRAI_STACK_CLASSES];
@@ -105,7 +116,9 @@ static size_t mmap_round(const struct mmap_state *s, uint64_t bytes)
 }
 
 /* Does the kernel have MADV_GUARD_INSTALL, and allow it to this process? (Not
- * where all memory is locked, on some versions.) */
+ * where all memory is locked, on some versions.) Emulators say that it has when
+ * they only do not know the number, so the kernel is made to write there, by a
+ * call whose argument valgrind does not look at itself. */
 static bool mmap_can_install(size_t page)
 {
     void *scratch = mmap(NULL, page, PROT_READ | PROT_WRITE,
@@ -114,7 +127,8 @@ static bool mmap_can_install(size_t page)
 
     if (scratch == MAP_FAILED)
         return false;
-    can = madvise(scratch, page, MADV_GUARD_INSTALL) == 0;
+    can = madvise(scratch, page, MADV_GUARD_INSTALL) == 0
+          && uname(scratch) != 0 && errno == EFAULT;
     munmap(scratch, page);
     return can;
 }
@@ -146,7 +160,8 @@ static int mmap_choose_guard(struct mmap_state *s, uint32_t choice,
                                 "takes what there is");
     if (choice == MMAP_NONE) {
         s->guard_kind = MOIRAI_GUARD_NONE;
-        s->guard = 0;
+        for (int i = 0; i < MOIRAI_STACK_CLASSES; i++)
+            s->classes[i].guard = 0;
     } else if (can && choice != MMAP_MPROTECT) {
         s->guard_kind = MOIRAI_GUARD_INSTALL;
     } else {
@@ -182,6 +197,18 @@ static int mmap_alloc_lists(struct mmap_state *s)
     return 0;
 }
 
+/* A deep stack's guard lies in a page table of its own however narrow it is, so
+ * a wide one costs next to nothing, and catches large frames. */
+static size_t mmap_loop_guard(const struct mmap_state *s,
+                              const struct mmap_config *conf)
+{
+    uint64_t most = conf->loop / 8;
+
+    if (most > MMAP_WIDE)
+        most = MMAP_WIDE;
+    return mmap_round(s, conf->guard > most ? conf->guard : most);
+}
+
 static int mmap_init(void *state, const void *config,
                      const struct moirai_host *host, struct moirai_error *err)
 {
@@ -191,10 +218,11 @@ static int mmap_init(void *state, const void *config,
 
     s->host = host;
     s->page = (size_t)sysconf(_SC_PAGESIZE);
-    s->guard = mmap_round(s, conf->guard);
     s->pool = (size_t)conf->pool;
     s->classes[MOIRAI_STACK_TASK].size = mmap_round(s, conf->size);
+    s->classes[MOIRAI_STACK_TASK].guard = mmap_round(s, conf->guard);
     s->classes[MOIRAI_STACK_LOOP].size = mmap_round(s, conf->loop);
+    s->classes[MOIRAI_STACK_LOOP].guard = mmap_loop_guard(s, conf);
     rc = mmap_choose_guard(s, conf->guard_kind, err);
     if (rc != 0)
         return rc;
@@ -230,7 +258,8 @@ static void mmap_fini(void *state)
     pthread_mutex_destroy(&s->lock);
 }
 
-/* Makes room in the cold list for `more` further stacks. Under the lock. */
+/* Makes room in the cold list for `more` further stacks. It is empty: a stack
+ * in it would have been taken. Under the lock. */
 static int mmap_cold_grow(struct mmap_state *s, struct mmap_class *c,
                           uint64_t more)
 {
@@ -245,8 +274,6 @@ static int mmap_cold_grow(struct mmap_state *s, struct mmap_class *c,
     cold = host->alloc(host->ctx, room * sizeof *cold, alignof(uintptr_t));
     if (cold == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < c->cold_count; i++)
-        cold[i] = c->cold[i];
     host->release(host->ctx, c->cold);
     c->cold = cold;
     c->cold_room = room;
@@ -278,7 +305,7 @@ static char *mmap_map(size_t stride, uint64_t *count)
 static int mmap_reserve(struct mmap_state *s, struct mmap_class *c)
 {
     const struct moirai_host *host = s->host;
-    size_t stride = s->guard + c->size;
+    size_t stride = c->guard + c->size;
     uint64_t count = MMAP_REGION / stride;
     struct mmap_region *region;
 
@@ -317,8 +344,8 @@ static uintptr_t mmap_find(struct mmap_state *s, struct mmap_class *c)
     if (c->fresh == c->fresh_end && mmap_reserve(s, c) != 0)
         return 0;
     start = c->fresh;
-    c->fresh += s->guard + c->size;
-    return (uintptr_t)(start + s->guard) | MOIRAI_GUARD_NONE;
+    c->fresh += c->guard + c->size;
+    return (uintptr_t)(start + c->guard) | MOIRAI_GUARD_NONE;
 }
 
 /* A kind of guard cannot be set any more: goes on with the next, and says so
@@ -343,18 +370,16 @@ static void mmap_guards_end(struct mmap_state *s, enum moirai_guard kind)
                        "stacks; further ones have no guard");
 }
 
-static bool mmap_guard_set(struct mmap_state *s, char *base,
-                           enum moirai_guard kind)
+static bool mmap_guard_set(char *base, size_t size, enum moirai_guard kind)
 {
-    char *guard = base - s->guard;
-
     if (kind == MOIRAI_GUARD_INSTALL)
-        return madvise(guard, s->guard, MADV_GUARD_INSTALL) == 0;
-    return mprotect(guard, s->guard, PROT_NONE) == 0;
+        return madvise(base - size, size, MADV_GUARD_INSTALL) == 0;
+    return mprotect(base - size, size, PROT_NONE) == 0;
 }
 
 /* Guards a stack that nobody else knows of, as well as can be. */
-static enum moirai_guard mmap_guard(struct mmap_state *s, char *base)
+static enum moirai_guard mmap_guard(struct mmap_state *s, char *base,
+                                    size_t size)
 {
     for (;;) {
         enum moirai_guard kind;
@@ -369,7 +394,7 @@ static enum moirai_guard mmap_guard(struct mmap_state *s, char *base)
         pthread_mutex_unlock(&s->lock);
         if (kind == MOIRAI_GUARD_NONE)
             return kind;
-        if (allowed && mmap_guard_set(s, base, kind))
+        if (allowed && mmap_guard_set(base, size, kind))
             return kind;
         mmap_guards_end(s, kind);
     }
@@ -392,9 +417,9 @@ static int mmap_get(void *state, enum moirai_stack_class stack_class,
     kind = (enum moirai_guard)(found % s->page);
     stack->base = (char *)(found - kind);
     if (kind == MOIRAI_GUARD_NONE)
-        kind = mmap_guard(s, stack->base);
+        kind = mmap_guard(s, stack->base, c->guard);
     stack->size = c->size;
-    stack->guard = kind != MOIRAI_GUARD_NONE ? s->guard : 0;
+    stack->guard = kind != MOIRAI_GUARD_NONE ? c->guard : 0;
     stack->stack_class = stack_class;
     stack->guard_kind = kind;
     return 0;
@@ -454,6 +479,27 @@ static void mmap_usage(void *state, struct moirai_stack_usage *usage)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* The lowest page stays guarded; `s` is only read where it is constant. */
+static size_t mmap_relax(void *state, const struct moirai_stack *stack,
+                         bool open)
+{
+    struct mmap_state *s = state;
+    char *low = stack->base - stack->guard + s->page;
+    size_t room = stack->guard > s->page ? stack->guard - s->page : 0;
+    int rc;
+
+    if (room == 0)
+        return 0;
+    if (stack->guard_kind == MOIRAI_GUARD_INSTALL)
+        rc = madvise(low, room, open ? MADV_GUARD_REMOVE : MADV_GUARD_INSTALL);
+    else if (open)
+        rc = mprotect(low, room, PROT_READ | PROT_WRITE);
+    else
+        rc = madvise(low, room, MADV_DONTNEED) != 0
+            || mprotect(low, room, PROT_NONE) != 0;
+    return rc == 0 ? room : 0;
+}
+
 static const char *const mmap_guard_choices[] = {
     [MMAP_AUTO] = "auto",
     [MMAP_INSTALL] = "install",
@@ -467,12 +513,13 @@ static const struct moirai_option mmap_options[] = {
       .help = "stack of a task that waits; only touched pages cost memory",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, size),
       .min = UINT64_C(16) << 10, .max = UINT64_C(1) << 30 },
-    { .name = "loop", .preset = "8MiB",
+    { .name = "loop", .preset = MMAP_LOOP,
       .help = "stack that tasks run on until they first wait",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, loop),
       .min = UINT64_C(64) << 10, .max = UINT64_C(1) << 30 },
-    { .name = "guard", .preset = "16KiB",
-      .help = "inaccessible bytes below a stack; whole pages",
+    { .name = "guard", .preset = "64KiB",
+      .help = "inaccessible bytes below a stack, whole pages; a deep one has "
+              "1MiB at least",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, guard),
       .min = UINT64_C(4) << 10, .max = UINT64_C(64) << 20 },
     { .name = "pool", .preset = "256",
@@ -496,6 +543,7 @@ static const struct moirai_stack_ops mmap_ops = {
     .trim = mmap_trim,
     .class_size = mmap_class_size,
     .usage = mmap_usage,
+    .relax = mmap_relax,
 };
 
 MOIRAI_PLUGIN(stack, mmap) = {

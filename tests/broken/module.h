@@ -31,6 +31,9 @@
 #ifndef PROBE
 #define PROBE NULL
 #endif
+#ifndef INIT
+#define INIT(err) moirai_error_set(err, -1, "never started")
+#endif
 #ifndef RANK
 #define RANK 0
 #endif
@@ -56,7 +59,7 @@ static int module_init(void *state, const void *config,
     (void)state;
     (void)config;
     (void)env;
-    return moirai_error_set(err, -1, "never started");
+    return INIT(err);
 }
 
 static void module_fini(void *state)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "value.h"
+
 #define CANARY 0xa5
 #define CANARY_BYTES 64
 
@@ -19,6 +21,7 @@ static atomic_int_least64_t live;
 static atomic_int_least64_t warnings;
 static atomic_int_least64_t always = -1;
 static atomic_uint_least64_t generator = 1;
+static struct mo_arena strings;     /* of config structs, until the end */
 static char last_log[300];          /* written on one thread at a time */
 
 __attribute__((format(printf, 3, 4)))
@@ -131,68 +134,6 @@ double conformance_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static uint64_t parse_number(const char *text)
-{
-    char *end;
-    uint64_t n = strtoull(text, &end, 10);
-
-    CHECK_FMT(end != text, "%s is not a number", text);
-    if (strcmp(end, "KiB") == 0)
-        return n << 10;
-    if (strcmp(end, "MiB") == 0)
-        return n << 20;
-    if (strcmp(end, "GiB") == 0)
-        return n << 30;
-    CHECK_FMT(*end == '\0', "%s is not a number", text);
-    return n;
-}
-
-static uint32_t parse_choice(const struct moirai_option *option,
-                             const char *text)
-{
-    uint32_t i = 0;
-
-    while (option->choices[i] != NULL && strcmp(option->choices[i], text) != 0)
-        i++;
-    CHECK_FMT(option->choices[i] != NULL, "%s: no choice %s", option->name,
-              text);
-    return i;
-}
-
-static void set_option(const struct moirai_option *option, const char *text,
-                       char *config)
-{
-    void *field = config + option->offset;
-    uint64_t number;
-    uint32_t choice;
-    bool truth;
-
-    switch (option->type) {
-    case MOIRAI_BOOL:
-        truth = strcmp(text, "true") == 0;
-        memcpy(field, &truth, sizeof truth);
-        break;
-    case MOIRAI_UINT:
-    case MOIRAI_SIZE:
-        number = parse_number(text);
-        CHECK_FMT((option->min == 0 && option->max == 0) ||
-                      (number >= option->min && number <= option->max),
-                  "%s: %s is out of bounds", option->name, text);
-        memcpy(field, &number, sizeof number);
-        break;
-    case MOIRAI_CHOICE:
-        choice = parse_choice(option, text);
-        memcpy(field, &choice, sizeof choice);
-        break;
-    case MOIRAI_STRING:
-        memcpy(field, &text, sizeof text);
-        break;
-    default:
-        CHECK_FMT(false, "%s: option of type %u", option->name,
-                  (unsigned)option->type);
-    }
-}
-
 /* The text that the settings have for an option, or its preset. */
 static const char *setting(const struct moirai_option *option,
                            conformance_settings settings)
@@ -211,10 +152,17 @@ void *conformance_config(const struct moirai_plugin *plugin,
 {
     const struct moirai_option *option = plugin->options;
     char *config = calloc(1, plugin->config_size + 1);
+    char why[MO_VALUE_WHY];
 
     CHECK(config != NULL);
-    for (; option != NULL && option->name != NULL; option++)
-        set_option(option, setting(option, settings), config);
+    for (; option != NULL && option->name != NULL; option++) {
+        const char *text = setting(option, settings);
+        int rc;
+
+        CHECK_FMT(text != NULL, "option %s is required", option->name);
+        rc = mo_value_parse(option, text, config, &strings, why);
+        CHECK_FMT(rc == 0, "option %s: %s", option->name, why);
+    }
     return config;
 }
 
@@ -233,7 +181,8 @@ void conformance_state_free(void *state, size_t size)
     const unsigned char *after = (unsigned char *)state + size;
 
     for (int i = 0; i < CANARY_BYTES; i++)
-        CHECK_FMT(after[i] == CANARY, "wrote %d bytes beyond its state", i);
+        CHECK_FMT(after[i] == CANARY, "wrote behind the %zu bytes of state "
+                  "that it asked for", size);
     free(state);
 }
 

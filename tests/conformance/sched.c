@@ -26,6 +26,12 @@ struct job {
     uint32_t first_child;
 };
 
+/* As in a runtime, each task was spawned somewhere. */
+static struct moirai_site sites[] = {
+    { .file = __FILE__, .function = "one", .line = __LINE__ },
+    { .file = __FILE__, .function = "other", .line = __LINE__ },
+};
+
 struct rig {
     const struct moirai_sched_ops *ops;
     struct moirai_sched_env env;
@@ -52,6 +58,11 @@ static void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
     rig->state = conformance_state(ops->state_size, 128);
     rig->jobs = calloc(jobs, sizeof *rig->jobs);
     CHECK(rig->jobs != NULL);
+    for (uint32_t i = 0; i < jobs; i++) {
+        rig->jobs[i].task.id = i + 1;
+        rig->jobs[i].task.site = &sites[i % 2];
+        rig->jobs[i].task.priority = MOIRAI_PRIORITY_NORMAL;
+    }
     CHECK_EQ(ops->init(rig->state, rig->config, &rig->env, &err), 0);
     for (uint32_t i = 0; i < workers; i++) {
         rig->workers[i] = conformance_state(ops->worker_size, 128);
@@ -73,7 +84,8 @@ static void rig_close(struct rig *rig)
                   "task %u was given out %u times", (unsigned)i,
                   atomic_load(&rig->jobs[i].runs));
     for (uint32_t i = 0; i < rig->env.workers; i++) {
-        ops->worker_fini(rig->state, rig->workers[i]);
+        if (ops->worker_fini != NULL)
+            ops->worker_fini(rig->state, rig->workers[i]);
         conformance_state_free(rig->workers[i], ops->worker_size);
     }
     ops->fini(rig->state);
@@ -232,15 +244,20 @@ void sched_busy_worker_keeps_nothing(const struct moirai_plugin *plugin,
     }
 }
 
-/* A worker that makes a new task for each one it runs gets to the first. */
+/* A worker that makes a new task for each one it runs gets to the first, which
+ * has another priority and was spawned elsewhere than the rest. */
 static void behind_new_ones(const struct moirai_plugin *plugin,
-                            conformance_settings settings, bool foreign)
+                            conformance_settings settings, uint8_t priority,
+                            bool foreign)
 {
     const uint32_t n = 20000;
     uint32_t pushed = 0;
     struct rig rig;
 
     rig_open(&rig, plugin, settings, 1, n);
+    rig.jobs[0].task.priority = priority;
+    for (uint32_t i = 1; i < n; i++)
+        rig.jobs[i].task.site = &sites[1];
     rig_push(&rig, foreign ? NULL : rig.workers[0], pushed++);
     rig_push(&rig, rig.workers[0], pushed++);
     while (atomic_load(&rig.jobs[0].runs) == 0) {
@@ -260,13 +277,17 @@ static void behind_new_ones(const struct moirai_plugin *plugin,
 void sched_old_tasks_run_behind_new_ones(const struct moirai_plugin *plugin,
                                          conformance_settings settings)
 {
-    behind_new_ones(plugin, settings, false);
+    behind_new_ones(plugin, settings, MOIRAI_PRIORITY_NORMAL, false);
+    behind_new_ones(plugin, settings, 1, false);
+    behind_new_ones(plugin, settings, UINT8_MAX, false);
 }
 
 void sched_foreign_tasks_run_behind_new_ones(
     const struct moirai_plugin *plugin, conformance_settings settings)
 {
-    behind_new_ones(plugin, settings, true);
+    behind_new_ones(plugin, settings, MOIRAI_PRIORITY_NORMAL, true);
+    behind_new_ones(plugin, settings, 1, true);
+    behind_new_ones(plugin, settings, UINT8_MAX, true);
 }
 
 /* Tasks that yield again and again, one worker: each comes to its turn, and
@@ -341,7 +362,7 @@ static int start_with(const struct moirai_plugin *plugin, const void *config,
     rc = ops->init(state, config, &env, &err);
     if (rc == 0) {
         rc = ops->worker_init(state, worker, 0, &err);
-        if (rc == 0)
+        if (rc == 0 && ops->worker_fini != NULL)
             ops->worker_fini(state, worker);
         ops->fini(state);
     }

@@ -341,3 +341,38 @@ TEST(child, may_start_a_runtime_of_its_own)
     pthread_join(thread, NULL);
     finish(&p);
 }
+
+static int hold_a_mutex(void *arg)
+{
+    struct moirai_mutex *mutex = arg;
+
+    CHECK_EQ(moirai_mutex_lock(mutex, MOIRAI_NEVER), 0);
+    return moirai_sleep_until(MOIRAI_NEVER);
+}
+
+/* Its owner is not there to unlock it. */
+TEST(child, does_not_wait_for_a_mutex_whose_owner_is_not_in_it)
+{
+    struct moirai_mutex mutex = MOIRAI_MUTEX_INIT;
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope scope;
+    pid_t child;
+
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, hold_a_mutex, &mutex), 0);
+    while (moirai_mutex_lock(&mutex, MOIRAI_NOW) == 0) {
+        CHECK_EQ(moirai_mutex_unlock(&mutex), 0);
+        sched_yield();
+    }
+    child = fork();
+    if (child == 0) {
+        alarm(20);
+        CHECK_EQ(moirai_mutex_lock(&mutex, MOIRAI_NEVER), -ECHILD);
+        CHECK_EQ(moirai_mutex_lock(&mutex, MOIRAI_NOW), -EAGAIN);
+        _exit(7);
+    }
+    expect_exit(child, 7);
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    with_end(rt);
+}

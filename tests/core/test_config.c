@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -190,6 +192,20 @@ TEST(config, reads_on_after_a_syntax_error)
     forget();
 }
 
+TEST(config, says_where_a_line_without_an_end_is_wrong)
+{
+    parse("a: 1\nb: {c: 1,");
+    CHECK_STR(mistake(0), "f:2:10: did not find expected node content while "
+                          "parsing a flow node");
+    parse("a: 1\nb: \"x\ny");
+    CHECK_STR(mistake(0), "f:2:4: found unexpected end of stream while "
+                          "scanning a quoted scalar");
+    parse("a: 1\nb: |");
+    CHECK_EQ(at("b", NULL)->place.line, 2);
+    CHECK_EQ(at("b", NULL)->place.column, 4);
+    forget();
+}
+
 TEST(config, says_where_bytes_are_no_characters)
 {
     parse("a: 1\nb: \xff\n");
@@ -270,6 +286,132 @@ TEST(config, says_why_a_file_cannot_be_read)
     CHECK_STR(mistake(0), "/nowhere/at.all: cannot be read: "
                           "No such file or directory");
     CHECK_EQ(mo_config_read(&tree, "/"), -EISDIR);
+    forget();
+}
+
+TEST(config, takes_what_is_no_regular_file)
+{
+    char folder[] = "/tmp/moirai-config-XXXXXX";
+    char path[100];
+    int ends[2];
+
+    forget();
+    CHECK_EQ(mo_tree_init(&tree, &arena, &report), 0);
+    CHECK_EQ(mo_config_read(&tree, "/dev/null"), 0);
+    CHECK_EQ(report.count, 0);
+    CHECK_EQ(pipe(ends), 0);
+    CHECK_EQ(write(ends[1], "a: 7\n", 5), 5);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    CHECK_EQ(mo_config_read(&tree, path), 0);
+    CHECK_STR(at("a", NULL)->text, "7");
+    CHECK_EQ(mo_config_read(&tree, "/dev/zero"), 0);
+    CHECK_STR(mistake(0), "/dev/zero: larger than 1 MiB; no configuration "
+                          "needs that");
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/f", folder);
+    CHECK_EQ(mkfifo(path, 0600), 0);
+    CHECK_EQ(mo_config_read(&tree, path), -ETIMEDOUT);
+    CHECK(strstr(mistake(1), "cannot be read: it did not come to its end "
+                             "within 10 s") != NULL);
+    unlink(path);
+    rmdir(folder);
+    forget();
+}
+
+/* `part` again and again, behind `head`, as large as a file may be. */
+static char *repeat(const char *head, const char *part)
+{
+    char *text = malloc(MO_CONFIG_SIZE + 1);
+    size_t n = strlen(part);
+    size_t used = strlen(head);
+
+    if (text == NULL)
+        abort();
+    memcpy(text, head, used);
+    for (; used + n <= MO_CONFIG_SIZE; used += n)
+        memcpy(text + used, part, n);
+    text[used] = '\0';
+    return text;
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* What makes a reader of YAML slow: lists of anything, things that never end,
+ * mistakes that begin again in each line. */
+TEST(config, is_quick_about_hostile_text)
+{
+    static const struct {
+        const char *head, *part;
+    } texts[] = {
+        { "a: [", "&a 1," }, { "a: [", "*a," }, { "a: [", "!x 1," },
+        { "a: [", "[]," }, { "a: [", "$," }, { "a: [", "'${A}'," },
+        { "a: [", "," }, { "a: {", "b," }, { "a: {", "b: c, " },
+        { "a: ", "[" }, { "a: ", "{" }, { "a: ", "- " },
+        { "? ", "{" }, { "? ", "[" }, { "", "? " },
+        { "a:\n", " - &a 1\n" }, { "a:\n", " - *a\n" }, { "", "&a " },
+        { "", "a: [\n" }, { "", "a: {b: 1,\n" }, { "", "a: \"x\n" },
+        { "a: [1,\n", "b: 1,\n" }, { "a: '\n", "b: 1\n" },
+        { "a: \"", "x\n" }, { "a: |\n", " x\n" }, { "", "a: |\n" },
+        { "", "%x\n" }, { "", "---\n" }, { "", "...\n" }, { "", "#" },
+        { "", "\n" }, { "", "\t\n" }, { "", "a:\tb\n" }, { "", "\xff\n" },
+        { "", "a: \xff\n" }, { "", ": " }, { "", "a: : b\n" }, { "", "!" },
+        { "", "a: b: c\n" }, { "", "\"\"" }, { "", "<<: *a\n" },
+        { "", "a: 1\n" }, { "", "${A}: 1\n" }, { "a: ", "${A:-" },
+        { "a: \"", "$$" }, { "a: [", "{a: 1, a: 2}," },
+        { "", "\xef\xbb\xbf" },
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char *text = repeat(texts[i].head, texts[i].part);
+        double begin = cpu_seconds();
+
+        parse(text);
+        CHECK_FMT(cpu_seconds() - begin < 2.0 * CHECK_SLOWDOWN,
+                  "%s%s... took %.1f s", texts[i].head, texts[i].part,
+                  cpu_seconds() - begin);
+        CHECK(tree.nodes <= MO_CONFIG_NODES + 1);
+        free(text);
+    }
+    forget();
+}
+
+TEST(config, bounds_texts_and_how_many_there_are)
+{
+    char *text = repeat("b: 1\na: [", "x,");
+    char *end;
+
+    parse(text);
+    CHECK_EQ(report.count, 1);
+    CHECK_STR(mistake(0), "f:2:131075: more than 65536 keys and values; no "
+                          "configuration needs that");
+    CHECK_STR(at("b", NULL)->text, "1");
+    CHECK(tree.partial);
+    free(text);
+
+    text = repeat("a: \"", "x");
+    end = text + 4 + MO_CONFIG_TEXT;
+    strcpy(end, "\"\nb: 1\n");
+    parse(text);
+    CHECK_EQ(report.count, 0);
+    CHECK_EQ(strlen(at("a", NULL)->text), MO_CONFIG_TEXT);
+    strcpy(end, "x\"\nb: 1\n");
+    parse(text);
+    CHECK_EQ(report.count, 1);
+    CHECK_STR(mistake(0), "f:1:4: a: longer than 16 KiB; no value needs that");
+    CHECK(at("a", NULL)->bad);
+    CHECK_STR(at("b", NULL)->text, "1");
+    memcpy(text, "? \"x", 4);
+    parse(text);
+    CHECK_EQ(report.count, 1);
+    CHECK_STR(mistake(0), "f:1:3: longer than 16 KiB; no key needs that");
+    free(text);
     forget();
 }
 

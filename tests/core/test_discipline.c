@@ -428,3 +428,65 @@ TEST(discipline, with_views_wakes_only_who_gets_something)
 {
     with_each(share_an_endpoint, NULL);
 }
+
+/* --- one that cannot begin, or not again --------------------------------- */
+
+static int refuse_to_begin(void *state, const void *config,
+                           const struct moirai_elem *elem,
+                           const struct moirai_host *host,
+                           struct moirai_error *err)
+{
+    (void)state;
+    (void)config;
+    (void)elem;
+    (void)host;
+    return moirai_error_set(err, -EIO, "the pile is on fire");
+}
+
+static int seals;
+
+static void count_seal(void *state)
+{
+    (void)state;
+    seals++;
+}
+
+TEST(discipline, that_does_not_begin_makes_no_channel)
+{
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_chan_ops ops = pile_ops;
+    const struct moirai_plugin plugin = { .name = "pile" };
+    const struct mo_chosen chosen = { .plugin = &plugin, .ops = &ops };
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    struct moirai_error err;
+    struct mo_chan *c = NULL;
+
+    mo_mem_watch(0);
+    ops.init = refuse_to_begin;
+    CHECK_EQ(mo_chan_create(rt, &chosen, &elem, &c, &err), -EIO);
+    CHECK_STR(err.text, "the pile is on fire");
+    CHECK(c == NULL);
+    CHECK_EQ(mo_mem_unwatch().live, 0);
+    with_end(rt);
+}
+
+static int close_twice(void *arg)
+{
+    struct moirai_chan_ops ops = pile_ops;
+    struct moirai_chan *chan;
+
+    (void)arg;
+    ops.seal = count_seal;
+    chan = make(&ops, MOIRAI_BOTH);
+    CHECK_EQ(moirai_chan_close(chan), 0);
+    CHECK_EQ(moirai_chan_close(chan), -EPIPE);
+    CHECK_EQ(seals, 1);
+    moirai_chan_put(chan);
+    CHECK_EQ(seals, 1);
+    return 0;
+}
+
+TEST(discipline, is_sealed_once)
+{
+    with_one(1, close_twice, NULL);
+}

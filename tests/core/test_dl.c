@@ -4,12 +4,18 @@
  */
 #include "check.h"
 
+#include <moirai/plugin.h>
+
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dl.h"
@@ -69,7 +75,7 @@ TEST(dl, opens_a_module_and_finds_its_constant)
 
     CHECK_EQ(mo_dl_open(BROKEN "sched_good.so", &handle, why), 0);
     CHECK(mo_dl_symbol(handle, "moirai_plugin", &size) != NULL);
-    CHECK(size >= 88);
+    CHECK(size >= sizeof(struct moirai_plugin));
     CHECK(mo_dl_symbol(handle, "moirai_nothing", &size) == NULL);
     CHECK_EQ(size, 0);
 }
@@ -221,4 +227,108 @@ TEST(dl, lists_a_directory_in_order)
     CHECK_STR(names.text, "C a b stop ");
     remove_place();
     CHECK_EQ(mo_dl_list(place, append, &names), -ENOENT);
+}
+
+static void never_end(void *arg)
+{
+    (void)arg;
+    raise(SIGALRM);                 /* as be_quiet's alarm would */
+}
+
+static void wait_a_little(void *arg)
+{
+    struct timespec ts = { 0, 20000000 };
+
+    (void)arg;
+    while (nanosleep(&ts, &ts) != 0)
+        continue;
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+TEST(dl, a_trial_is_not_ended_by_our_signals)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+    struct itimerval off = { { 0, 0 }, { 0, 0 } };
+    char why[MO_DL_WHY];
+
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    CHECK_EQ(mo_trial_run(wait_a_little, NULL, why, sizeof why), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &off, NULL), 0);
+}
+
+TEST(dl, a_trial_comes_to_an_end)
+{
+    char why[MO_DL_WHY];
+
+    CHECK_EQ(mo_trial_run(never_end, NULL, why, sizeof why), -ENOEXEC);
+    CHECK_STR(why, "loading it does not come to an end");
+}
+
+/* A program that wants to know nothing of its children gets no verdict. */
+TEST(dl, a_trial_says_when_nobody_tells_how_it_ended)
+{
+    char why[MO_DL_WHY];
+
+    CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    CHECK_EQ(mo_trial_run(nothing, NULL, why, sizeof why), -ECHILD);
+    CHECK(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+}
+
+/* Changes one thing in a good module; says why it is refused then. */
+static const char *damaged(void (*change)(ElfW(Ehdr) *head, ElfW(Phdr) *first))
+{
+    static char why[MO_DL_WHY];
+    size_t n;
+    char *bytes = good(&n);
+    ElfW(Ehdr) *head = (ElfW(Ehdr) *)(void *)bytes;
+
+    change(head, (ElfW(Phdr) *)(void *)(bytes + head->e_phoff));
+    make_place();
+    put("sched_damaged.so", bytes, n);
+    CHECK_EQ(mo_elf_check(path, why, sizeof why), -ENOEXEC);
+    free(bytes);
+    remove_place();
+    strcpy(place, "/tmp/moirai-dl-XXXXXX");
+    return why;
+}
+
+static void change_machine(ElfW(Ehdr) *head, ElfW(Phdr) *first)
+{
+    (void)first;
+    head->e_machine ^= 0x55;
+}
+
+static void change_count(ElfW(Ehdr) *head, ElfW(Phdr) *first)
+{
+    (void)first;
+    head->e_phnum = 0;
+}
+
+static void change_type(ElfW(Ehdr) *head, ElfW(Phdr) *first)
+{
+    (void)first;
+    head->e_type = ET_EXEC;
+}
+
+static void change_segment(ElfW(Ehdr) *head, ElfW(Phdr) *first)
+{
+    for (int i = 0; i < head->e_phnum; i++)
+        if (first[i].p_type == PT_LOAD && first[i].p_filesz > 0)
+            first[i].p_memsz = first[i].p_filesz - 1;
+}
+
+TEST(dl, tells_what_is_wrong_with_a_header)
+{
+    CHECK_STR(damaged(change_machine), "built for another kind of machine");
+    CHECK_STR(damaged(change_type), "an ELF file, but no shared object");
+    CHECK_STR(damaged(change_count),
+              "corrupted: its program headers make no sense");
+    CHECK_STR(damaged(change_segment),
+              "corrupted: a segment is larger than its memory");
 }

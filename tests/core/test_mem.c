@@ -43,8 +43,8 @@ TEST(mem, answers_null_when_it_is_too_much)
 #if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD)
     SKIP("the sanitizer ends the process instead");
 #endif
-    CHECK(mo_mem_alloc(SIZE_MAX / 2, 64) == NULL);
-    CHECK(mo_mem_alloc(SIZE_MAX / 2, 1) == NULL);
+    CHECK(mo_mem_alloc(SIZE_MAX - 999, 64) == NULL);
+    CHECK(mo_mem_alloc(SIZE_MAX - 999, 1) == NULL);
 }
 
 struct counts {
@@ -150,4 +150,13 @@ TEST(mem, arena_takes_over_what_another_holds)
     CHECK_STR(kept, "kept");
     mo_arena_fini(&a);
     CHECK_EQ(mo_mem_unwatch().live, 0);
+}
+
+TEST(mem, arena_has_no_room_for_what_no_address_space_holds)
+{
+    struct mo_arena arena = { NULL };
+
+    CHECK(mo_arena_alloc(&arena, SIZE_MAX - 40) == NULL);
+    CHECK(mo_arena_alloc(&arena, SIZE_MAX) == NULL);
+    CHECK(arena.chunks == NULL);
 }

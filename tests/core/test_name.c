@@ -5,6 +5,7 @@
 #include "chan.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "mem.h"
 #include "talk.h"
@@ -210,4 +211,56 @@ TEST(name, is_opened_and_left_by_many)
         CHECK_EQ(moirai_spawn(moirai_runtime_scope(rt), open_and_put, NULL),
                  0);
     with_end(rt);
+}
+
+/* More names than the table has lists. */
+TEST(name, is_found_among_many)
+{
+    enum { MANY = 150 };
+    static char texts[MANY][40];
+    static const char *set[MANY + 1];
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    struct moirai_chan *chans[MANY];
+    struct moirai_runtime *rt;
+    char name[20];
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof texts[i], "channels.n%d.capacity=%d", i,
+                 i + 1);
+        set[i] = texts[i];
+    }
+    rt = with_settings(set);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "n%d", i);
+        CHECK_EQ(moirai_chan_open(rt, name, MOIRAI_BOTH, &elem, &chans[i],
+                                  NULL), 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        CHECK_EQ(moirai_chan_capacity(chans[i]), i + 1);
+        moirai_chan_put(chans[i]);
+    }
+    with_end(rt);
+}
+
+/* A mistake of the program: the runtime stops, and says what was left. */
+TEST(name, of_an_endpoint_that_was_not_put_is_told)
+{
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    struct moirai_chan *chan;
+    struct moirai_runtime *rt;
+    char text[200] = "";
+    int ends[2];
+
+#ifdef MO_SANITIZE_ADDRESS
+    SKIP("that is a leak");
+#endif
+    rt = start();
+    CHECK_EQ(pipe(ends), 0);
+    CHECK(dup2(ends[1], STDERR_FILENO) >= 0);
+    CHECK_EQ(moirai_chan_open(rt, "words", MOIRAI_BOTH, &elem, &chan, NULL),
+             0);
+    with_end(rt);
+    CHECK(read(ends[0], text, sizeof text - 1) > 0);
+    CHECK_STR(text, "moirai: warn: channel words: an endpoint was not put "
+                    "before the runtime was stopped\n");
 }

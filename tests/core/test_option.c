@@ -12,6 +12,7 @@
 #include "config.h"
 #include "kind.h"
 #include "option.h"
+#include "section.h"
 #include "value.h"
 
 struct sample {
@@ -186,13 +187,40 @@ TEST(option, misses_what_has_no_preset)
     forget();
 }
 
+TEST(option, gives_examples_that_would_be_taken)
+{
+    static const struct {
+        struct moirai_option option;
+        const char *example;
+    } rows[] = {
+        { { .type = MOIRAI_UINT, .min = 1, .max = 9 }, "8" },
+        { { .type = MOIRAI_UINT, .min = 9, .max = 99 }, "9" },
+        { { .type = MOIRAI_UINT, .min = 1, .max = 7 }, "7" },
+        { { .type = MOIRAI_INT, .min = (uint64_t)-9, .max = (uint64_t)-2 },
+          "-2" },
+        { { .type = MOIRAI_SIZE, .min = 1u << 20, .max = 1u << 21 }, "1MiB" },
+        { { .type = MOIRAI_DURATION, .min = 0, .max = 1000 }, "1us" },
+        { { .type = MOIRAI_STRING, .min = 6, .max = 9 }, "NAMENA" },
+        { { .type = MOIRAI_STRING, .min = 0, .max = 2 }, "NA" },
+        { { .type = MOIRAI_BOOL }, "true" },
+        { { .type = MOIRAI_UINT, .preset = "3" }, "3" },
+        { { .type = MOIRAI_UINT, .preset = "0" }, "8" },
+        { { .type = MOIRAI_UINT, .preset = "0", .max = 4 }, "4" },
+    };
+    char out[MO_VALUE_EXAMPLE];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        CHECK_STR(mo_value_example(&rows[i].option, out), rows[i].example);
+}
+
 /* Has `options` a flaw, and is it told like this? */
 static void expect_flaw(const struct moirai_option *options, const char *flaw)
 {
-    static const char *const reserved[] = { "plugin", NULL };
+    static const struct moirai_option own[] = { { .name = "plugin" },
+                                                { .name = NULL } };
     char why[MO_VALUE_WHY];
 
-    CHECK_EQ(mo_option_sound(options, sizeof(struct sample), reserved, why),
+    CHECK_EQ(mo_option_sound(options, sizeof(struct sample), own, why),
              -EINVAL);
     CHECK_STR(why, flaw);
 }
@@ -214,8 +242,8 @@ TEST(option, finds_flaws_in_tables)
     expect_flaw(o, "option \"number\": its offset is outside the config "
                    "struct");
     o[0].offset = 3;
-    expect_flaw(o, "option \"number\": its offset is outside the config "
-                   "struct");
+    expect_flaw(o, "option \"number\": its offset is not one that a field of "
+                   "its type can have");
     o[0] = table[0];
     o[0].help = "two\nlines";
     expect_flaw(o, "option \"number\": its help is not a line of text");
@@ -231,8 +259,27 @@ TEST(option, finds_flaws_in_tables)
     o[0].choices = none;
     expect_flaw(o, "option \"choice\": it has no choices");
     o[0] = table[0];
+    o[0].min = 2;
+    o[0].max = 1;
+    expect_flaw(o, "option \"number\": its bounds leave no value");
+    o[0].type = MOIRAI_INT;
+    o[0].min = 1;
+    o[0].max = (uint64_t)-1;
+    expect_flaw(o, "option \"number\": its bounds leave no value");
+    o[0].type = MOIRAI_DURATION;
+    o[0].min = (uint64_t)-2;
+    expect_flaw(o, "option \"number\": its bounds leave no value");
+    o[0] = table[0];
     o[1] = table[0];
     expect_flaw(o, "option \"number\": declared twice");
+    o[1] = table[1];
+    o[1].offset = o[0].offset;
+    expect_flaw(o, "option \"workers\": its field overlaps that of "
+                   "\"number\"");
+    o[0] = table[7];
+    o[0].offset = o[1].offset + 7;
+    expect_flaw(o, "option \"workers\": its field overlaps that of "
+                   "\"flag\"");
 }
 
 TEST(option, tables_of_builtins_are_sound)
@@ -245,7 +292,7 @@ TEST(option, tables_of_builtins_are_sound)
 
         CHECK(kind != NULL);
         CHECK_FMT(mo_option_sound((*p)->options, (*p)->config_size,
-                                  kind->reserved, why) == 0,
+                                  mo_section_own(kind->kind), why) == 0,
                   "%s: %s", (*p)->name, why);
         for (const struct moirai_option *o = (*p)->options;
              o != NULL && o->name != NULL; o++)
@@ -271,5 +318,34 @@ TEST(option, compares_what_structs_say)
     b.flag = true;
     CHECK(!mo_value_same(table, &a, &b));
     CHECK(mo_value_same(NULL, &a, &b));
+    forget();
+}
+
+TEST(option, tables_with_a_wrong_preset_are_told_where_they_are_used)
+{
+    struct moirai_option wrong[2] = { table[0], { .name = NULL } };
+    struct mo_option_set set = { .options = wrong, .config = &got };
+
+    wrong[0].preset = "0";
+    fill("");
+    CHECK_EQ(mo_option_fill(&run, NULL, "s", &set, 1), 0);
+    CHECK_STR(mistake(0), "preset: number: 0 is below the minimum 1");
+    forget();
+}
+
+TEST(option, required_ones_say_what_to_write)
+{
+    struct moirai_option required[2] = { table[6], { .name = NULL } };
+    struct mo_option_set set = { .options = required, .config = &got };
+    char why[MO_VALUE_WHY];
+    char expected[200];
+
+    required[0].preset = NULL;
+    CHECK_EQ(mo_option_sound(required, sizeof got, NULL, why), 0);
+    fill("");
+    CHECK_EQ(mo_option_fill(&run, NULL, "s", &set, 1), 0);
+    snprintf(expected, sizeof expected, "preset: s.choice: missing; write it, "
+             "such as choice: %s", required[0].choices[0]);
+    CHECK_STR(mistake(0), expected);
     forget();
 }

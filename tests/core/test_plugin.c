@@ -13,6 +13,7 @@
 #include "kind.h"
 #include "mem.h"
 #include "plugin.h"
+#include "section.h"
 
 #define BROKEN "tests/broken/.libs"
 
@@ -89,7 +90,8 @@ TEST(plugin, wrong_modules_are_refused_with_the_true_reason)
         { "badoffset", "option \"batch\": its offset is outside the config "
                        "struct" },
         { "nosymbol", "no plugin: it does not export "
-                      "sched_nosymbol_LTX_moirai_plugin" },
+                      "sched_nosymbol_LTX_moirai_plugin, which "
+                      "MOIRAI_PLUGIN(sched, nosymbol) defines" },
         { "undefined", "undefined symbol: moirai_test_nowhere" },
     };
 
@@ -188,6 +190,31 @@ static void copy_good(const char *directory, const char *name)
     CHECK_EQ(system(command), 0);
 }
 
+TEST(plugin, bounds_how_much_is_looked_for)
+{
+    const struct mo_plugin *found;
+    char path[64];
+    int rc = 0;
+
+    begin(false);
+    for (int i = 0; i < MO_PLUGIN_DIRECTORIES; i++) {
+        snprintf(path, sizeof path, "/nowhere/%d", i);
+        CHECK_EQ(mo_plugin_search(&set, path, NULL), 0);
+    }
+    CHECK_EQ(mo_plugin_search(&set, "/nowhere/3", NULL), 0);
+    CHECK_EQ(mo_plugin_search(&set, "/nowhere/more", NULL), -E2BIG);
+    CHECK_EQ(mo_plugin_search_usual(&set), 0);
+    CHECK(strstr(set.last_directory->path, "/nowhere") == NULL);
+    for (int i = 0; i <= MO_PLUGIN_FILES; i++) {
+        snprintf(path, sizeof path, "/nowhere/sched_x%d.so", i);
+        rc = mo_plugin_find(&set, MOIRAI_SCHED, path, NULL, &found, why);
+        CHECK_EQ(rc, i < MO_PLUGIN_FILES ? -ENOEXEC : -E2BIG);
+    }
+    CHECK_STR(why, "/nowhere/sched_x100.so: plugins are named by path in 100 "
+                   "other places; more are not looked for");
+    end();
+}
+
 TEST(plugin, first_hit_wins_and_the_others_are_remembered)
 {
     char one[] = "/tmp/moirai-one-XXXXXX";
@@ -282,13 +309,15 @@ TEST(plugin, every_kind_has_its_row)
         char file[64];
 
         CHECK(row != NULL && row->ops_size > 0);
-        CHECK_STR(row->reserved[0], "plugin");
+        CHECK_STR(mo_section_own(kind)[0].name, "plugin");
         for (const struct mo_kind_slot *s = row->required; s->name; s++)
             CHECK(s->offset + sizeof(void *) <= row->ops_size);
         snprintf(file, sizeof file, "%s_a-b.so", row->prefix);
         CHECK(mo_kind_of_file(file, &name, &n) == row);
         CHECK_EQ(n, 3);
     }
+    CHECK_STR(mo_section_own(MOIRAI_SCHED)[1].name, "spin");
+    CHECK_STR(mo_section_own(MOIRAI_CHAN)[2].name, "delivery");
     CHECK(mo_kind_of(0) == NULL);
     CHECK(mo_kind_of(6) == NULL);
     CHECK(mo_kind_of_file("sched_.so", &name, &n) == NULL);

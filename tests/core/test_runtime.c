@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
+#include "chosen.h"
 #include "mem.h"
 #include "with.h"
 
@@ -60,6 +62,36 @@ TEST(runtime, stops_at_once_when_nothing_was_started_in_it)
         with_end(with_workers(workers));
 }
 
+static int stop_it(void *arg)
+{
+    return moirai_stop(arg, MOIRAI_NEVER, NULL);
+}
+
+static int dump_itself(void *arg)
+{
+    char text[4096];
+    int ends[2];
+    ssize_t n;
+
+    CHECK_EQ(pipe(ends), 0);
+    moirai_dump(arg, ends[1]);
+    close(ends[1]);
+    n = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    CHECK(n > 0);
+    text[n] = '\0';
+    CHECK_FMT(strstr(text, "spawned at " __FILE__ ":") != NULL, "%s", text);
+    return 0;
+}
+
+TEST(runtime, tasks_of_run_say_where_that_was_called)
+{
+    struct moirai_runtime *rt = with_workers(1);
+
+    CHECK_EQ(moirai_run(rt, dump_itself, rt), 0);
+    CHECK_EQ(moirai_stop(rt, MOIRAI_NEVER, NULL), 0);
+}
+
 static int start_inside(void *arg)
 {
     struct moirai_runtime *rt = NULL;
@@ -67,6 +99,7 @@ static int start_inside(void *arg)
     CHECK_EQ(moirai_start(&rt, NULL, NULL), -EDEADLK);
     CHECK(rt == NULL);
     CHECK_EQ(moirai_stop(arg, MOIRAI_NEVER, NULL), -EDEADLK);
+    CHECK_EQ(moirai_block(stop_it, arg), -EDEADLK);
     CHECK_EQ(moirai_run(arg, nothing, NULL), -EDEADLK);
     return 0;
 }
@@ -93,6 +126,33 @@ TEST(runtime, tells_how_long_a_start_takes)
             (double)(to.tv_sec - from.tv_sec) * 1e3
             + (double)(to.tv_nsec - from.tv_nsec) / 1e6);
     with_end(rt);
+}
+
+/* What a module's author forgot is said for him; what he said is kept. */
+TEST(runtime, a_plugin_that_does_not_start_is_told_of)
+{
+    static const char *const mute[] = {
+        "scheduler.plugin=tests/broken/.libs/sched_mute.so", NULL,
+    };
+    static const char *const good[] = {
+        "scheduler.plugin=tests/broken/.libs/sched_good.so", NULL,
+    };
+    struct moirai_config config = { .size = sizeof config, .set = mute };
+    struct moirai_runtime *rt;
+    struct moirai_error err;
+
+    memset(&err, 'x', sizeof err);
+    CHECK_EQ(moirai_start(&rt, &config, &err), -E2BIG);
+    CHECK_EQ(err.code, -E2BIG);
+    CHECK_STR(err.text, "scheduler \"mute\" does not start: Argument list too "
+                        "long");
+    CHECK_EQ(moirai_start(&rt, &config, NULL), -E2BIG);
+    config.set = good;
+    CHECK_EQ(moirai_start(&rt, &config, &err), -1);
+    CHECK_STR(err.text, "never started");
+    CHECK_EQ(mo_chosen_failed(MOIRAI_STACK, "odd", 7, &err), -EINVAL);
+    CHECK_STR(err.text, "stack allocator \"odd\" does not start: its init "
+                        "returned 7, which is no negative errno");
 }
 
 /* --- what is left at a stop ---------------------------------------------- */
@@ -274,6 +334,9 @@ TEST(runtime, keeps_100000_tasks_sleeping_in_fewer_than_16_threads)
 {
     int n = (int)with_times(100000);
 
+#ifdef MO_SWITCH_THREADS
+    SKIP("each task that waits is a thread in this build");
+#endif
     with_one(2, sleep_by_the_100000, &n);
 }
 
@@ -396,11 +459,5 @@ TEST(runtime, counts_what_happens)
     CHECK_EQ(stats.yielded, 1);
     CHECK_EQ(stats.blocking_calls, 1);
     CHECK_EQ(stats.failed, 0);
-    stats.size = 4;
-    CHECK_EQ(moirai_stats_read(rt, &stats), -EINVAL);
-    stats = (struct moirai_stats){ .size = 16, .finished = 77 };
-    CHECK_EQ(moirai_stats_read(rt, &stats), 0);
-    CHECK_EQ(stats.spawned, 11);
-    CHECK_EQ(stats.finished, 77);
     with_end(rt);
 }

@@ -211,6 +211,14 @@ TEST(scope, keeps_the_sentence_of_the_first_failure_cut_to_fit)
 
 /* --- deadlines ----------------------------------------------------------- */
 
+/* The deadline may have come already, on a slow machine. */
+static void spawn_in_time(struct moirai_scope *scope, int (*fn)(void *))
+{
+    int rc = moirai_spawn(scope, fn, NULL);
+
+    CHECK(rc == 0 || rc == -ECANCELED);
+}
+
 static int deadline_comes(void *arg)
 {
     struct moirai_scope scope;
@@ -219,7 +227,7 @@ static int deadline_comes(void *arg)
     (void)arg;
     CHECK_EQ(moirai_scope_begin(&scope, NULL, until), 0);
     for (int i = 0; i < 10; i++)
-        CHECK_EQ(moirai_spawn(&scope, sleep_for_ever, NULL), 0);
+        spawn_in_time(&scope, sleep_for_ever);
     CHECK_EQ(moirai_scope_end(&scope), -ETIMEDOUT);
     CHECK(moirai_now() >= until);
     return 0;
@@ -253,7 +261,7 @@ static int inner_waits(void *arg)
 
     (void)arg;
     CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
-    CHECK_EQ(moirai_spawn(&scope, sleep_for_ever, NULL), 0);
+    spawn_in_time(&scope, sleep_for_ever);
     CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
     return -ECANCELED;
 }
@@ -266,7 +274,7 @@ static int deadline_of_the_outer(void *arg)
     CHECK_EQ(moirai_scope_begin(&scope, NULL, moirai_after(2 * MOIRAI_MS)),
              0);
     for (int i = 0; i < 5; i++)
-        CHECK_EQ(moirai_spawn(&scope, inner_waits, NULL), 0);
+        spawn_in_time(&scope, inner_waits);
     CHECK_EQ(moirai_scope_end(&scope), -ETIMEDOUT);
     return 0;
 }

@@ -114,7 +114,7 @@ static void expect_mistakes(const char *file)
     char path[300];
     char all[16384] = "";
 
-    CHECK_FMT(mo_setup_read(&config, false, &setup, &report) == -EINVAL,
+    CHECK_FMT(mo_setup_read(&config, 0, &setup, &report) == -EINVAL,
               "%s is taken", file);
     mo_report_sort(&report);
     for (size_t i = 0; i < report.count; i++) {
@@ -199,6 +199,52 @@ TEST(setup, later_sources_win_and_are_remembered)
     CHECK_STR(value(s, "runtime.workers")->place.source, "MOIRAI_WORKERS");
     CHECK_EQ(value(s, "scheduler.plugin")->place.from, MO_FROM_PRESET);
     mo_setup_close(s);
+}
+
+TEST(setup, the_command_line_comes_before_the_program)
+{
+    static const char *const set[] = { "runtime.trace=4", NULL };
+    struct mo_setup *s;
+
+    clear_environment();
+    setenv("MOIRAI_WORKERS", "2", 1);
+    setenv("MOIRAI_SET", "runtime.workers=3\nruntime.trace=3\n\n"
+                         "channels.\"a.b\".capacity=3\n", 1);
+    CHECK_EQ(open_text("runtime: {workers: 1}\n", set, &s), 0);
+    CHECK_EQ(mo_setup_runtime(s)->workers, 3);
+    CHECK_EQ(mo_setup_runtime(s)->trace, 4);
+    CHECK_EQ(value(s, "runtime.workers")->place.from, MO_FROM_COMMAND);
+    CHECK_STR(value(s, "runtime.workers")->over->text, "2");
+    CHECK_STR(value(s, "runtime.workers")->over->over->text, "1");
+    CHECK(value(s, "runtime.workers")->over->over->over == NULL);
+    CHECK_EQ(value(s, "runtime.trace")->over->place.from, MO_FROM_COMMAND);
+    CHECK_STR(value(s, "channels.a.b.capacity")->text, "3");
+    mo_setup_close(s);
+    setenv("MOIRAI_SET", "nonsense\nruntime.workers=x", 1);
+    CHECK_EQ(open_text("", NULL, &s), -EINVAL);
+    CHECK_STR(err.text,
+              "-s: \"nonsense\" is no setting; write it like "
+              "scheduler.plugin=fifo\n"
+              "-s: runtime.workers: \"x\" is neither a whole number nor auto");
+}
+
+TEST(setup, values_from_variables_say_so)
+{
+    struct mo_setup *s;
+
+    clear_environment();
+    setenv("N", "3", 1);
+    CHECK_EQ(open_text("runtime: {workers: '${N}', trace: '${T:-7}'}\n", NULL,
+                       &s), 0);
+    CHECK_EQ(mo_setup_runtime(s)->workers, 3);
+    CHECK_STR(value(s, "runtime.workers")->text, "3");
+    CHECK_STR(value(s, "runtime.workers")->place.via, "${N}");
+    CHECK_STR(value(s, "runtime.trace")->place.via, "the default of ${T}");
+    mo_setup_close(s);
+    setenv("N", "many", 1);
+    CHECK_EQ(open_text("runtime: {workers: '${N}'}\n", NULL, &s), -EINVAL);
+    CHECK_STR(err.text, "(text):1:20: runtime.workers: \"many\" is neither a "
+                        "whole number nor auto (from ${N})");
 }
 
 TEST(setup, the_variable_names_the_file)
@@ -402,7 +448,8 @@ TEST(setup, a_broken_module_is_an_error_only_for_who_names_it)
                        &s), -EINVAL);
     CHECK_STR(err.text, "(text):1:21: scheduler.plugin: "
                         "tests/broken/.libs/sched_undefined.so cannot be "
-                        "used: undefined symbol: moirai_test_nowhere");
+                        "used: undefined symbol: moirai_test_nowhere; the "
+                        "other keys here cannot be checked");
 }
 
 TEST(setup, makes_channels_and_shares_those_that_say_the_same)

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "with.h"
+#include "worker.h"
 
 static int nothing(void *arg)
 {
@@ -185,9 +186,12 @@ static int use_stack(void *arg)
     return 0;
 }
 
+/* Half of the deepest there are. */
+#define DEEP ((size_t)(UINTPTR_MAX > UINT32_MAX ? 4096 : 512) << 10)
+
 static int stack_sizes(void *arg)
 {
-    static size_t sizes[] = { 1 << 10, 128 << 10, 1 << 20, 4 << 20 };
+    static size_t sizes[] = { 1 << 10, 128 << 10, DEEP / 4, DEEP };
     struct moirai_scope scope;
 
     (void)arg;
@@ -445,4 +449,55 @@ TEST(task, errno_is_kept_across_waits_and_workers)
 {
     with_each(errnos, NULL);
     with_seeds(50, errnos, NULL);
+}
+
+static int see_priority(void *arg)
+{
+    struct mo_worker *w = mo_self();
+
+    *(int *)arg = w->task->priority;
+    return 0;
+}
+
+/* And what this version has not. */
+TEST(task, attributes_reach_the_task_or_are_refused)
+{
+    static const struct moirai_allocator allocator = { NULL, NULL, NULL };
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope *scope = moirai_runtime_scope(rt);
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    struct moirai_handle *handle;
+    int seen = 0;
+
+    attr.priority = 200;
+    CHECK_EQ(moirai_spawn_with(scope, see_priority, &seen, &attr, &handle),
+             0);
+    CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, NULL), 0);
+    moirai_handle_put(handle);
+    CHECK_EQ(seen, 200);
+    attr.guard_size = rt->guard_size + 1;
+    CHECK_EQ(moirai_spawn_with(scope, see_priority, &seen, &attr, NULL),
+             -ENOTSUP);
+    attr.guard_size = 0;
+    attr.allocator = &allocator;
+    CHECK_EQ(moirai_spawn_with(scope, see_priority, &seen, &attr, NULL),
+             -ENOTSUP);
+    with_end(rt);
+}
+
+/* Programs that make their sites, as bindings do, may have more of them than
+ * are counted one by one. */
+TEST(task, sites_without_end_share_a_counter)
+{
+    static struct moirai_site sites[MO_SITES + 10];
+    struct moirai_runtime *rt = with_workers(1);
+    int ran = 0;
+
+    for (int i = 0; i < MO_SITES + 10; i++) {
+        sites[i] = (struct moirai_site)MOIRAI_SITE_INIT;
+        CHECK_EQ(moirai_spawn_at(&sites[i], moirai_runtime_scope(rt),
+                                 see_priority, &ran, NULL, NULL), 0);
+    }
+    with_end(rt);
+    CHECK_EQ(ran, MOIRAI_PRIORITY_NORMAL);
 }

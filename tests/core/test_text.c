@@ -151,6 +151,9 @@ TEST(text, shows_every_byte_on_one_line)
     CHECK(!mo_text_shows("abc", 2));
     CHECK(!mo_text_shows("a\tc", 10));
     CHECK(!mo_text_shows("a\xff", 10));
+    CHECK(!mo_text_shows("\xc2\x9b", 10));
+    CHECK(!mo_text_shows("\xe2\x80\xae", 10));
+    CHECK(mo_text_shows("\xe2\x98\xba\xc2\xb5", 10));
 }
 
 TEST(text, knows_utf8)

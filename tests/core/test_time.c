@@ -60,7 +60,7 @@ TEST(time, nobody_wakes_before_the_deadline)
 
 static int ordered(void *arg)
 {
-    struct night night = { .start = moirai_after(20 * MOIRAI_MS) };
+    struct night night = { .start = moirai_after(300 * MOIRAI_MS) };
     struct sleeper sleepers[SLEEPERS];
     struct moirai_scope scope;
 

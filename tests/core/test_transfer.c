@@ -519,3 +519,36 @@ TEST(transfer, last_sender_gone_wakes_receivers)
     with_each(lose_the_last_sender, NULL);
     with_seeds(100, lose_the_last_sender, NULL);
 }
+
+/* --- events -------------------------------------------------------------- */
+
+static int send_events(void *arg)
+{
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(moirai_chan_send(arg, NULL, MOIRAI_NEVER), 0);
+    return 0;
+}
+
+static int receive_events(void *arg)
+{
+    struct moirai_elem elem = { .size = sizeof elem };
+    struct moirai_scope scope;
+
+    (void)arg;
+    for (size_t capacity = 0; capacity < 3; capacity++) {
+        struct moirai_chan *chan = talk_ring(NULL, capacity, &elem);
+
+        talk_begin(&scope);
+        CHECK_EQ(moirai_spawn(&scope, send_events, chan), 0);
+        for (int i = 0; i < 10; i++)
+            CHECK_EQ(moirai_chan_recv(chan, NULL, MOIRAI_NEVER), 0);
+        CHECK_EQ(moirai_scope_end(&scope), 0);
+        moirai_chan_put(chan);
+    }
+    return 0;
+}
+
+TEST(transfer, needs_no_memory_for_messages_without_bytes)
+{
+    with_each(receive_events, NULL);
+}

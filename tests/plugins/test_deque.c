@@ -350,6 +350,8 @@ TEST_LONG(deque, explored, 120)
 #ifdef MO_SANITIZE_THREAD
     SKIP("ThreadSanitizer does not follow ucontext");
 #endif
+    if (getenv("MO_TEST_BRIEF") != NULL)
+        SKIP("a minute's work, where tests are to be brief");
     for (size_t s = 0; s < sizeof scripts / sizeof scripts[0]; s++) {
         int given = 0;
 

@@ -28,7 +28,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD)
+#if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD) || \
+    defined(MO_COVERAGE)
 #define CHECK_SLOWDOWN 5            /* of deadlines, as sanitizers slow down */
 #else
 #define CHECK_SLOWDOWN 1

@@ -28,8 +28,9 @@ void with_one(unsigned workers, moirai_fn *body, void *arg);
 /* The same on 1, 2, 4 and 8 workers, and on two under `fifo`. */
 void with_each(moirai_fn *body, void *arg);
 
-/* The same for `seeds` seeds of the simulator, fewer under sanitizers. Says
- * which seed it was if the body did not return 0. */
+/* The same for `seeds` seeds of the simulator, fewer under sanitizers, and no
+ * more than MO_TEST_SEEDS says. Says which seed it was if the body did not
+ * return 0. */
 void with_seeds(unsigned long seeds, moirai_fn *body, void *arg);
 
 /* How often to repeat what takes a while: less under sanitizers, and where

@@ -61,8 +61,12 @@ for command in run check plugins version help; do
         ok=1
 done
 is $ok "every command is explained"
-ends 0 "$moirai" help --json && "$json" < out && said '"name":"run"'
+ends 0 "$moirai" help --json && "$json" < out && said '"name":"run"' &&
+    cp out before && ends 0 "$moirai" -j help && cmp out before
 is $? "help as JSON"
+ends 2 "$moirai" help --jsn && complained 'did you mean --json?' &&
+    ends 2 "$moirai" help --json run && [ ! -s out ]
+is $? "help wants to be used right, too"
 ends 0 "$moirai" check --help && said "usage: moirai check"
 is $? "COMMAND --help is help COMMAND"
 ends 2 "$moirai" chekc && complained 'did you mean "check"?'
@@ -75,7 +79,7 @@ ends 2 "$moirai" plugins extra && ends 2 "$moirai" version extra &&
     ends 2 "$moirai" help a b && ends 2 "$moirai" version --json=yes
 is $? "too many arguments are wrong usage"
 ends 2 "$moirai" check && ends 2 "$moirai" run -c good.yaml &&
-    ends 2 "$moirai" run true && ends 2 "$moirai" run -c
+    ends 2 "$moirai" run && ends 2 "$moirai" run -c
 is $? "too few arguments are wrong usage"
 ends 1 sh -c '"$0" version > /dev/full' "$moirai" || [ ! -c /dev/full ]
 is $? "output that cannot be written is a failure"
@@ -209,6 +213,15 @@ is $? "check survives a module that crashes"
 ends 0 "$moirai" run -c good.yaml sh -c 'cd / && echo "$MOIRAI_CONFIG"' &&
     said "$(cd "$dir" && pwd -P)/good.yaml"
 is $? "run hands over an absolute path"
+ends 0 env MOIRAI_CONFIG=good.yaml "$moirai" run \
+    sh -c 'cd / && echo "$MOIRAI_CONFIG"' && said "$(pwd -P)/good.yaml" &&
+    ends 3 env MOIRAI_CONFIG=ten.yaml "$moirai" run true
+is $? "run without a file takes the variable's"
+ends 0 env -u MOIRAI_CONFIG "$moirai" run -s runtime.workers=2 \
+    sh -c 'echo "${MOIRAI_CONFIG-none} $MOIRAI_SET"' &&
+    said "none runtime.workers=2" &&
+    ends 3 "$moirai" run -s runtime.workers=x true
+is $? "run needs no file"
 ends 7 "$moirai" run -c good.yaml -- sh -c 'exit 7'
 is $? "run ends as its program does"
 ends 0 "$moirai" run --config=good.yaml echo -c x --json && said "-c x --json"
@@ -221,7 +234,8 @@ ends 3 "$moirai" run -c ten.yaml sh -c 'echo started' && ! said started &&
 is $? "run starts nothing under a wrong configuration"
 ends 3 "$moirai" run --json -c ten.yaml true && "$json" < out
 is $? "run tells mistakes as JSON"
-ends 127 "$moirai" run -c good.yaml no-such-program &&
+# A folder on PATH that cannot be read would be the reason otherwise.
+ends 127 env PATH=/usr/bin:/bin "$moirai" run -c good.yaml no-such-program &&
     complained "no-such-program: No such file or directory" &&
     ends 126 "$moirai" run -c good.yaml /
 is $? "run tells what cannot be started"

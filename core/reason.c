@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reason.c - what a task waits for, and who could end that.
+ *
+ * While a waiter is held nobody can end its wait, so the object it waits for
+ * cannot go: whoever ends a channel, a handle or a scope ends the waits on it
+ * first. But whoever tries to may hold the object's lock meanwhile and spin on
+ * the waiter; so a lock is only tried here, and where it is taken the line says
+ * less.
+ */
+#include "reason.h"
+
+#include "chan.h"
+#include "frame.h"
+#include "handle.h"
+#include "name.h"
+#include "pool.h"
+#include "sync.h"
+#include "worker.h"
+
+#define SHOWN 4                     /* tasks of a scope named one by one */
+
+static void name_fiber(struct mo_line *line, const struct mo_fiber *fiber)
+{
+    const char *name = mo_load_relaxed(&fiber->shown_name);
+
+    mo_line_text(line, "task ");
+    mo_line_number(line, mo_load_relaxed(&fiber->shown_id));
+    if (name != NULL) {
+        mo_line_text(line, " \"");
+        mo_line_text(line, name);
+        mo_line_text(line, "\"");
+    }
+}
+
+void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    uint32_t kind = mo_load_relaxed(&waiter->kind);
+    const struct mo_chan *c = waiter->object;
+
+    mo_line_text(line, mo_wait_name(kind));
+    if ((kind != MO_WAIT_SEND && kind != MO_WAIT_RECV) || c == NULL)
+        return;
+    mo_line_text(line, " on ");
+    if (c->name != NULL) {
+        mo_line_text(line, "\"");
+        mo_line_text(line, c->name->text);
+        mo_line_text(line, "\"");
+    } else {
+        mo_line_hex(line, (uintptr_t)c);
+    }
+    mo_line_text(line, " (");
+    mo_line_text(line, c->plugin);
+    mo_line_text(line, ")");
+}
+
+static void count_ends(struct mo_line *line, uint32_t n, const char *doing)
+{
+    mo_line_text(line, n == 0 ? "nobody, for no endpoint may "
+                              : "whoever has ");
+    if (n != 0) {
+        mo_line_text(line, n > 1 ? "one of the " : "the ");
+        mo_line_number(line, n);
+        mo_line_text(line, n > 1 ? " endpoints that may "
+                                 : " endpoint that may ");
+    }
+    mo_line_text(line, doing);
+}
+
+/* Endpoints are the program's to hand around: how many there are is known. */
+static void party_of_channel(struct mo_line *line,
+                             const struct mo_waiter *waiter)
+{
+    struct mo_chan *c = (struct mo_chan *)waiter->object;
+    bool sends = mo_load_relaxed(&waiter->kind) == MO_WAIT_SEND;
+    uint32_t sending;
+    uint32_t all;
+
+    if (c == NULL || !mo_word_try(&c->lock))
+        return;
+    sending = c->sending;
+    all = c->endpoints;
+    mo_word_unlock(&c->lock);
+    if (sends)
+        count_ends(line, all > 0 ? all - 1 : 0, "receive");
+    else
+        count_ends(line, sending, "send");
+}
+
+static void party_of_mutex(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    bool thread;
+    const struct mo_fiber *owner = mo_mutex_owner(waiter->object, &thread);
+
+    if (thread)
+        mo_line_text(line, "a plain thread, which holds it");
+    if (owner == NULL)
+        return;
+    name_fiber(line, owner);
+    mo_line_text(line, ", which holds it");
+}
+
+static void party_of_handle(struct mo_line *line,
+                            const struct mo_waiter *waiter)
+{
+    struct moirai_handle *handle = (struct moirai_handle *)waiter->object;
+    const struct mo_fiber *fiber;
+
+    if (!mo_word_try(&handle->fiber_lock.word))
+        return;
+    fiber = handle->fibers;
+    if (fiber != NULL)
+        name_fiber(line, fiber);
+    else
+        mo_line_text(line, handle->name != NULL ? handle->name : "its task");
+    mo_lock_drop(&handle->fiber_lock);
+    mo_line_text(line, ", when it ends");
+}
+
+static void party_of_scope(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    struct moirai_scope *scope = (struct moirai_scope *)waiter->object;
+    const struct mo_fiber *fiber;
+    int64_t live = mo_load_relaxed(&scope->live);
+    unsigned n = 0;
+
+    if (!mo_word_try(&scope->fibers_lock))
+        return;
+    mo_line_text(line, "its tasks that have not ended, ");
+    mo_line_number(line, live > 0 ? (uint64_t)live : 0);
+    for (fiber = scope->fibers; fiber != NULL && n < SHOWN;
+         fiber = fiber->next) {
+        mo_line_text(line, n++ == 0 ? ": " : ", ");
+        name_fiber(line, fiber);
+    }
+    mo_line_text(line, fiber != NULL ? ", ..." : "");
+    mo_word_unlock(&scope->fibers_lock);
+}
+
+static void party_of_frame(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    const struct moirai_frame *frame = waiter->object;
+
+    mo_line_text(line, "task ");
+    mo_line_number(line, frame->task.id);
+    mo_line_text(line, ", the fork");
+}
+
+void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
+                     int64_t now)
+{
+    int64_t deadline = waiter->deadline_ns;
+    uint32_t kind = mo_load_relaxed(&waiter->kind);
+    const char *text;
+
+    if (kind == MO_WAIT_SEND || kind == MO_WAIT_RECV)
+        party_of_channel(line, waiter);
+    else if (kind == MO_WAIT_MUTEX)
+        party_of_mutex(line, waiter);
+    else if (kind == MO_WAIT_HANDLE)
+        party_of_handle(line, waiter);
+    else if (kind == MO_WAIT_SCOPE)
+        party_of_scope(line, waiter);
+    else if (kind == MO_WAIT_FRAME)
+        party_of_frame(line, waiter);
+    else if (kind == MO_WAIT_BLOCK
+             && (text = mo_pool_state((void *)waiter->object)) != NULL)
+        mo_line_text(line, text);
+    if (deadline == MOIRAI_NEVER)
+        return;
+    mo_line_text(line, kind == MO_WAIT_SLEEP ? "the clock, in "
+                                             : "; or its deadline, in ");
+    mo_line_span(line, deadline - now);
+}

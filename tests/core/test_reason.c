@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_reason.c - a dump says of every task what it waits for and who could
+ * end that, by name where there are names.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "with.h"
+
+struct waits {
+    struct moirai_chan *words;      /* has a name, and nobody sends */
+    struct moirai_chan *full;       /* has none; holds nothing */
+    struct moirai_mutex ours;       /* the plain thread's */
+    struct moirai_mutex theirs;     /* a task's, which sleeps */
+    struct moirai_handle *sleeper;
+    int go_on;
+};
+
+static int receive(void *arg)
+{
+    struct waits *w = arg;
+    int message;
+
+    return moirai_chan_recv(w->words, &message, MOIRAI_NEVER);
+}
+
+static int send(void *arg)
+{
+    struct waits *w = arg;
+    int message = 1;
+
+    return moirai_chan_send(w->full, &message, moirai_after(60 * MOIRAI_S));
+}
+
+static int lock_ours(void *arg)
+{
+    struct waits *w = arg;
+
+    return moirai_mutex_lock(&w->ours, MOIRAI_NEVER);
+}
+
+static int lock_theirs(void *arg)
+{
+    struct waits *w = arg;
+
+    return moirai_mutex_lock(&w->theirs, MOIRAI_NEVER);
+}
+
+static int hold_and_sleep(void *arg)
+{
+    struct waits *w = arg;
+
+    CHECK_EQ(moirai_mutex_lock(&w->theirs, MOIRAI_NEVER), 0);
+    return moirai_sleep_until(moirai_after(100 * MOIRAI_S));
+}
+
+static int join(void *arg)
+{
+    struct waits *w = arg;
+
+    return moirai_handle_join(w->sleeper, MOIRAI_NEVER, NULL);
+}
+
+static int sleep_for_ever(void *arg)
+{
+    (void)arg;
+    return moirai_sleep_until(MOIRAI_NEVER);
+}
+
+static int end_a_scope(void *arg)
+{
+    struct moirai_scope scope;
+
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    for (int i = 0; i < 5; i++)
+        CHECK_EQ(moirai_spawn(&scope, sleep_for_ever, arg), 0);
+    return moirai_scope_end(&scope);
+}
+
+static int hold(void *arg)
+{
+    with_wait(arg);
+    return 0;
+}
+
+static int block(void *arg)
+{
+    struct waits *w = arg;
+
+    return moirai_block(hold, &w->go_on);
+}
+
+static int join_a_fork(void *arg)
+{
+    struct moirai_frame fork;
+
+    moirai_fork(&fork, sleep_for_ever, arg);
+    CHECK_EQ(moirai_yield(), 0);    /* so that another stack runs it */
+    return moirai_join(&fork);
+}
+
+/* All dumps are looked at as one text, since what is locked at the moment is
+ * left out of a dump. */
+static const char *dump(struct moirai_runtime *rt)
+{
+    static char text[1 << 16];
+    int fd = memfd_create("dump", 0);
+    ssize_t n;
+
+    CHECK(fd >= 0);
+    moirai_dump(rt, fd);
+    n = pread(fd, text, sizeof text - 1, 0);
+    CHECK(n > 0);
+    text[n] = '\0';
+    close(fd);
+    return text;
+}
+
+static void appears(struct moirai_runtime *rt, const char *words)
+{
+    const char *text = dump(rt);
+
+    for (int i = 0; i < 100000 && strstr(text, words) == NULL; i++) {
+        sched_yield();
+        text = dump(rt);
+    }
+    CHECK_FMT(strstr(text, words) != NULL, "\"%s\" is not in\n%s", words,
+              text);
+}
+
+static void spawn_all(struct moirai_runtime *rt, struct moirai_scope *scope,
+                      struct waits *w)
+{
+    static moirai_fn *const bodies[] = { receive, send, lock_ours, join,
+                                         end_a_scope, block, join_a_fork };
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+
+    attr.name = "holder";
+    CHECK_EQ(moirai_spawn_with(scope, hold_and_sleep, w, &attr, &w->sleeper),
+             0);
+    appears(rt, "\"holder\"");
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        CHECK_EQ(moirai_spawn(scope, bodies[i], w), 0);
+    CHECK_EQ(moirai_spawn(scope, lock_theirs, w), 0);
+}
+
+TEST(reason, says_who_could_end_a_wait)
+{
+    static const char *const set[] = {
+        "runtime.workers=1", "channels.words.capacity=3", NULL,
+    };
+    static const char *const none[] = { "capacity=0", NULL };
+    struct moirai_runtime *rt = with_settings(set);
+    struct moirai_elem elem = MOIRAI_ELEM(int);
+    struct moirai_scope scope;
+    struct waits w;
+
+    memset(&w, 0, sizeof w);
+    CHECK_EQ(moirai_chan_open(rt, "words", MOIRAI_RECV, &elem, &w.words,
+                              NULL), 0);
+    CHECK_EQ(moirai_chan_make(rt, NULL, none, &elem, &w.full, NULL), 0);
+    CHECK_EQ(moirai_mutex_lock(&w.ours, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    spawn_all(rt, &scope, &w);
+    appears(rt, "channel receive on \"words\" (ring)");
+    appears(rt, "nobody, for no endpoint may send");
+    appears(rt, "; or its deadline, in ");
+    appears(rt, "a plain thread, which holds it");
+    appears(rt, " \"holder\", which holds it");
+    appears(rt, " \"holder\", when it ends");
+    appears(rt, "its tasks that have not ended, 5: task ");
+    appears(rt, "the clock, in ");
+    appears(rt, "a thread of the blocking pool, which runs the call");
+    appears(rt, ", the fork");
+    with_set(&w.go_on, 1);
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    CHECK_EQ(moirai_mutex_unlock(&w.ours), 0);
+    moirai_handle_put(w.sleeper);
+    moirai_chan_put(w.words);
+    moirai_chan_put(w.full);
+    with_end(rt);
+}
