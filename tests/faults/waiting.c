@@ -10,14 +10,16 @@
 #include <moirai/moirai.h>
 
 #include <err.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 static struct moirai_chan *orders, *full;
 static struct moirai_mutex mutex = MOIRAI_MUTEX_INIT;
-static volatile int stop_spinning;
+static atomic_int stop_spinning;
 
 __attribute__((noinline)) static int innermost(void *arg)
 {
@@ -160,6 +162,16 @@ static void own_handler(int signo)
         _exit(1);
 }
 
+/* TSan keeps a signal until the thread that got it calls something it knows to
+ * block: poll it does, fgets it does not. */
+static void await_input(void)
+{
+    struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+    while (poll(&fd, 1, -1) < 0)
+        continue;
+}
+
 int main(int argc, char **argv)
 {
     int tasks = argc > 1 ? atoi(argv[1]) : 0;
@@ -183,6 +195,7 @@ int main(int argc, char **argv)
     wait_for_parks(rt, 8 + (uint64_t)tasks);
     puts("ready");
     fflush(stdout);
+    await_input();
     if (fgets(line, sizeof line, stdin) == NULL)
         puts("no line");
     stop_spinning = 1;
