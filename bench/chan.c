@@ -1,200 +1,190 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chan.c - what a message costs: ns per message or round trip, medians.
- *
- *     bench/chan [MESSAGES [ROUNDS]]
+ * chan.c - what a message costs: chan (one sender, one receiver), chan-44 (four
+ * of each), chan-batch (one of each, 64 messages at a time), ns per message;
+ * pingpong over two channels without a buffer, ns per round trip.
  */
-#include <moirai/chan.h>
-#include <moirai/runtime.h>
-#include <moirai/scope.h>
+#include "task.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
+#define CAPACITY 1024
 #define BATCH 64
-#define MOST_ROUNDS 101
 
-struct work {
+struct talk {
     struct moirai_chan *to, *from;
-    int64_t n;                      /* messages in all */
+    int64_t n;                      /* messages of one sender */
+    int64_t sum;                    /* atomic: of all that was received */
+    moirai_fn *a, *b;
+    int pairs;                      /* of a and b */
 };
-
-static int64_t messages = 1000000;
-static int rounds = 9;
 
 static int produce(void *arg)
 {
-    struct work *work = arg;
+    struct talk *talk = arg;
 
-    for (int64_t i = 0; i < work->n; i++)
-        moirai_chan_send(work->to, &i, MOIRAI_NEVER);
+    for (int64_t i = 0; i < talk->n; i++)
+        bench_need(moirai_chan_send(talk->to, &i, MOIRAI_NEVER), "send");
     return 0;
 }
 
 static int consume(void *arg)
 {
-    struct work *work = arg;
-    int64_t message;
+    struct talk *talk = arg;
+    int64_t message, sum = 0;
 
-    for (int64_t i = 0; i < work->n; i++)
-        moirai_chan_recv(work->to, &message, MOIRAI_NEVER);
+    for (int64_t i = 0; i < talk->n; i++) {
+        bench_need(moirai_chan_recv(talk->to, &message, MOIRAI_NEVER), "recv");
+        sum += message;
+    }
+    __atomic_fetch_add(&talk->sum, sum, __ATOMIC_RELAXED);
     return 0;
 }
 
 static int produce_batches(void *arg)
 {
-    struct work *work = arg;
-    int64_t batch[BATCH] = { 0 };
+    struct talk *talk = arg;
+    int64_t batch[BATCH];
 
-    for (int64_t i = 0; i < work->n; i += BATCH)
-        moirai_chan_send_batch(work->to, batch, BATCH, MOIRAI_NEVER);
+    for (int64_t i = 0; i < talk->n; i += BATCH) {
+        for (int j = 0; j < BATCH; j++)
+            batch[j] = i + j;
+        bench_expect("sent", moirai_chan_send_batch(talk->to, batch, BATCH,
+                                                    MOIRAI_NEVER), BATCH);
+    }
     return 0;
 }
 
 static int consume_batches(void *arg)
 {
-    struct work *work = arg;
-    int64_t batch[BATCH];
+    struct talk *talk = arg;
+    int64_t batch[BATCH], got;
 
-    for (int64_t left = work->n; left > 0;)
-        left -= moirai_chan_recv_batch(work->to, batch, 1, BATCH,
-                                       MOIRAI_NEVER);
+    for (int64_t left = talk->n; left > 0; left -= got) {
+        got = moirai_chan_recv_batch(talk->to, batch, 1, BATCH, MOIRAI_NEVER);
+        bench_need(got < 0 ? (int)got : 0, "recv");
+        for (int64_t j = 0; j < got; j++)
+            talk->sum += batch[j];
+    }
     return 0;
 }
 
 static int ping(void *arg)
 {
-    struct work *work = arg;
+    struct talk *talk = arg;
+    int64_t message = 0;
 
-    for (int64_t i = 0; i < work->n; i++) {
-        moirai_chan_send(work->to, &i, MOIRAI_NEVER);
-        moirai_chan_recv(work->from, &i, MOIRAI_NEVER);
+    for (int64_t i = 0; i < talk->n; i++) {
+        talk->sum += message - i;
+        bench_need(moirai_chan_send(talk->to, &i, MOIRAI_NEVER), "send");
+        bench_need(moirai_chan_recv(talk->from, &message, MOIRAI_NEVER),
+                   "recv");
     }
     return 0;
 }
 
 static int pong(void *arg)
 {
-    struct work *work = arg;
+    struct talk *talk = arg;
     int64_t message;
 
-    for (int64_t i = 0; i < work->n; i++) {
-        moirai_chan_recv(work->to, &message, MOIRAI_NEVER);
-        moirai_chan_send(work->from, &message, MOIRAI_NEVER);
+    for (int64_t i = 0; i < talk->n; i++) {
+        bench_need(moirai_chan_recv(talk->to, &message, MOIRAI_NEVER), "recv");
+        message++;
+        bench_need(moirai_chan_send(talk->from, &message, MOIRAI_NEVER),
+                   "send");
     }
     return 0;
 }
 
-struct bench {
-    const char *name;
-    const char *capacity;
-    moirai_fn *a, *b;
-    int pairs;                      /* of tasks on the same channel */
-};
-
-static const struct bench benches[] = {
-    { "buffered 1:1, message", "capacity=1024", produce, consume, 1 },
-    { "buffered 4:4, message", "capacity=1024", produce, consume, 4 },
-    { "buffered 1:1 in batches of 64, message", "capacity=1024",
-      produce_batches, consume_batches, 1 },
-    { "unbuffered 1:1, message", "capacity=0", produce, consume, 1 },
-    { "ping-pong, round trip", "capacity=0", ping, pong, 1 },
-};
-
-static void need(int rc, const char *what)
+static int64_t run_talk(void *arg)
 {
-    if (rc == 0)
-        return;
-    fprintf(stderr, "bench/chan: %s: %d\n", what, rc);
-    exit(1);
+    struct talk *talk = arg;
+    struct moirai_scope scope;
+    int64_t start = bench_clock(), ns;
+    int64_t sum = talk->a == ping ? 0 : talk->n * (talk->n - 1) / 2;
+
+    talk->sum = 0;
+    bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "a scope");
+    for (int i = 0; i < talk->pairs; i++) {
+        bench_need(moirai_spawn(&scope, talk->a, talk), "a task");
+        bench_need(moirai_spawn(&scope, talk->b, talk), "a task");
+    }
+    bench_need(moirai_scope_end(&scope), "the scope");
+    ns = bench_clock() - start;
+    bench_expect("sum", talk->sum, sum * talk->pairs);
+    return ns;
 }
 
-static struct moirai_chan *make(struct moirai_runtime *rt, const char *option)
-{
-    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
-    const char *const options[] = { option, NULL };
-    struct moirai_chan *chan;
-
-    need(moirai_chan_make(rt, NULL, options, &elem, &chan, NULL), "make");
-    return chan;
-}
-
-struct run {
+struct question {
     const struct bench *bench;
-    struct work *work;
+    struct talk talk;
+    unsigned capacity;
     double ns;
 };
 
-static int run_tasks(void *arg)
+static int run_question(void *arg)
 {
-    struct run *run = arg;
-    struct moirai_scope scope;
-    int64_t start = moirai_now();
+    struct question *question = arg;
+    struct talk *talk = &question->talk;
 
-    need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "scope");
-    for (int i = 0; i < run->bench->pairs; i++) {
-        need(moirai_spawn(&scope, run->bench->a, run->work), "spawn");
-        need(moirai_spawn(&scope, run->bench->b, run->work), "spawn");
-    }
-    need(moirai_scope_end(&scope), "end");
-    run->ns = (double)(moirai_now() - start)
-            / (double)(run->work->n * run->bench->pairs);
+    talk->to = bench_chan(question->capacity);
+    talk->from = bench_chan(question->capacity);
+    question->ns = bench_median(question->bench, run_talk, talk);
+    moirai_chan_put(talk->to);
+    moirai_chan_put(talk->from);
     return 0;
 }
 
-static double run_once(struct moirai_runtime *rt, const struct bench *bench)
+static void answer(const struct bench *bench, const struct talk *talk,
+                   unsigned capacity)
 {
-    struct work work = { .n = messages / bench->pairs / BATCH * BATCH };
-    struct run run = { .bench = bench, .work = &work };
+    struct question question = { bench, *talk, capacity, 0 };
 
-    work.to = make(rt, bench->capacity);
-    work.from = make(rt, bench->capacity);
-    need(moirai_run(rt, run_tasks, &run), "run");
-    moirai_chan_put(work.to);
-    moirai_chan_put(work.from);
-    return run.ns;
+    bench_task(bench, run_question, &question);
+    bench_print("ns", question.ns / (double)(talk->n * talk->pairs));
 }
 
-static int by_value(const void *a, const void *b)
+static void buffered(const struct bench *bench)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
+    int64_t n = (int64_t)bench_scaled(bench, 1e6, 1);
 
-    return (x > y) - (x < y);
+    answer(bench, &(struct talk){ .n = n, .a = produce, .b = consume,
+                                  .pairs = 1 }, CAPACITY);
 }
 
-static void report(const struct bench *bench, const char *workers)
+static void four_to_four(const struct bench *bench)
 {
-    const char *const set[] = { workers, NULL };
-    struct moirai_config config = { .size = sizeof config, .set = set };
-    struct moirai_runtime *rt;
-    double ns[MOST_ROUNDS];
+    int64_t n = (int64_t)bench_scaled(bench, 1e6 / 4, 1);
 
-    need(moirai_start(&rt, &config, NULL), "start");
-    run_once(rt, bench);
-    for (int i = 0; i < rounds; i++)
-        ns[i] = run_once(rt, bench);
-    need(moirai_stop(rt, MOIRAI_NEVER, NULL), "stop");
-    qsort(ns, (size_t)rounds, sizeof ns[0], by_value);
-    printf("%-42s %s  %8.1f ns  (%.1f to %.1f)\n", bench->name, workers,
-           ns[rounds / 2], ns[0], ns[rounds - 1]);
-    fflush(stdout);
+    answer(bench, &(struct talk){ .n = n, .a = produce, .b = consume,
+                                  .pairs = 4 }, CAPACITY);
+}
+
+static void batches(const struct bench *bench)
+{
+    int64_t n = (int64_t)bench_scaled(bench, 1e6 / BATCH, 1) * BATCH;
+
+    answer(bench, &(struct talk){ .n = n, .a = produce_batches,
+                                  .b = consume_batches, .pairs = 1 },
+           CAPACITY);
+}
+
+static void pingpong(const struct bench *bench)
+{
+    int64_t n = (int64_t)bench_scaled(bench, 2e5, 1);
+
+    answer(bench, &(struct talk){ .n = n, .a = ping, .b = pong, .pairs = 1 },
+           0);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        messages = strtoll(argv[1], NULL, 10);
-    if (argc > 2)
-        rounds = atoi(argv[2]);
-    if (messages < 4 * BATCH || rounds < 1 || rounds > MOST_ROUNDS) {
-        fprintf(stderr, "usage: bench/chan [MESSAGES [ROUNDS]]\n");
-        return 2;
-    }
-    for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
-        report(&benches[i], "runtime.workers=1");
-        report(&benches[i], "runtime.workers=2");
-    }
-    return 0;
+    static const struct bench_question questions[] = {
+        { "chan", buffered },
+        { "chan-44", four_to_four },
+        { "chan-batch", batches },
+        { "pingpong", pingpong },
+        { NULL, NULL },
+    };
+
+    return bench_main(argc, argv, questions);
 }

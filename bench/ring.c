@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.c - what a yield costs among N tasks that only yield: ring-2, ring-100,
+ * ring-10000, ring-100000, ns per yield.
+ *
+ * Creating them is not timed: time runs from when the last of them has yielded
+ * a few times, which gave it its stack, until the last has ended.
+ */
+#include <stdlib.h>
+
+#include "task.h"
+
+#define WARM_YIELDS 3
+#define LEAST_YIELDS 3              /* of a task */
+
+struct ring {
+    int64_t tasks;
+    int64_t yields;                 /* of each task */
+    int64_t warm;                   /* atomic: tasks that are ready to start */
+    int64_t ended;                  /* atomic */
+    int64_t start, end;             /* when the last of them did */
+};
+
+static int64_t count(int64_t *counter)
+{
+    return __atomic_add_fetch(counter, 1, __ATOMIC_ACQ_REL);
+}
+
+static int yield_on(void *arg)
+{
+    struct ring *ring = arg;
+
+    for (int i = 0; i < WARM_YIELDS; i++)
+        moirai_yield();
+    if (count(&ring->warm) == ring->tasks)
+        ring->start = bench_clock();
+    for (int64_t i = 0; i < ring->yields; i++)
+        moirai_yield();
+    if (count(&ring->ended) == ring->tasks)
+        ring->end = bench_clock();
+    return 0;
+}
+
+static int64_t run_ring(void *arg)
+{
+    struct ring *ring = arg;
+    struct moirai_scope scope;
+
+    ring->warm = ring->ended = 0;
+    bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "a scope");
+    for (int64_t i = 0; i < ring->tasks; i++)
+        bench_need(moirai_spawn(&scope, yield_on, ring), "a task");
+    bench_need(moirai_scope_end(&scope), "the scope");
+    bench_expect("tasks", ring->ended, ring->tasks);
+    return ring->end > ring->start ? ring->end - ring->start : 1;
+}
+
+static void yields(const struct bench *bench)
+{
+    struct ring ring = { .tasks = atoi(bench->question + sizeof "ring") };
+    double each = 3e6 / (double)ring.tasks;
+    double ns;
+
+    ring.yields = (int64_t)bench_scaled(bench, each, LEAST_YIELDS);
+    ns = bench_task_median(bench, run_ring, &ring);
+    bench_print("ns", ns / (double)(ring.tasks * ring.yields));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bench_question questions[] = {
+        { "ring-2", yields },
+        { "ring-100", yields },
+        { "ring-10000", yields },
+        { "ring-100000", yields },
+        { NULL, NULL },
+    };
+
+    return bench_main(argc, argv, questions);
+}
