@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * whole.c - what a runtime costs as a whole: cpu, a task that computes for about
- * 100 ms; start, starting it, running one empty task and stopping; idle, the
- * processor time that it uses in a second in which all tasks wait.
+ * whole.c - what a runtime costs as a whole: cpu, a task that computes for
+ * about 100 ms; start, starting it, running one empty task and stopping; idle,
+ * the processor time that it uses in a second in which all tasks wait.
  */
 #include <errno.h>
 #include <time.h>

@@ -58,8 +58,8 @@ static inline int work_uts_inner(uint64_t hash)
     return hash < UINT64_C(2296619637176839168);        /* 0.1245 * 2^64 */
 }
 
-/* spawn: 1e6 tasks at scale 1, in whole batches of so many: each is spawned into
- * one scope or group, which is waited for before the next begins. */
+/* spawn: 1e6 tasks at scale 1, in whole batches of so many: each is spawned
+ * into one scope or group, which is waited for before the next begins. */
 enum { WORK_SPAWN_BATCH = 10000 };
 
 /* fib: 34 at scale 1, one less per factor 1.618 below and one more above;
