@@ -18,12 +18,12 @@ floors='
 1 portable/elf portable/memory portable/real portable/symbol
 2 portable/dl portable/source portable/topo portable/trial
 3 portable/*
-1 os/* arena backtrace line list lock log mem report slab text version
+1 os/* simd/* arena backtrace line list lock log mem report slab text version
 2 builtin builtin_list chosen config descriptor dl expand kind option override
 2 piece plugin source
 2 section setup topo tree trial value
 3 blocking chan child dump fail fault fiber fork frame handle host idle link local
-3 name pool reason runtime.h scope select stats sync task time timer trace
+3 name pool reason runtime.h scope select span stats sync task time timer trace
 3 transfer wait watch worker
 4 runtime
 '
@@ -45,7 +45,8 @@ yaml.h core/config.c
 '
 
 libc='
-assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h
+arm_neon.h assert.h complex.h ctype.h emmintrin.h errno.h fenv.h float.h
+inttypes.h iso646.h limits.h
 locale.h math.h setjmp.h signal.h stdalign.h stdarg.h stdatomic.h stdbool.h
 stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h tgmath.h threads.h
 time.h uchar.h unwind.h wchar.h wctype.h aio.h arpa/* cpuid.h dirent.h dlfcn.h elf.h

@@ -30,7 +30,8 @@ done >"$work/builtin_list.h"
 # What is Linux's alone, besides what has a namesake in core/portable/.
 sources() {
     for file in core/*.c core/os/*.c core/portable/*.c core/arch/self.c \
-        core/arch/sanitize.c core/arch/switch_threads.c plugins/*/*.c \
+        core/arch/sanitize.c core/arch/switch_threads.c \
+        core/simd/choose.c core/simd/none.c core/simd/scalar.c plugins/*/*.c \
         tools/*.c examples/hello.c
     do
         case $file in

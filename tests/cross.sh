@@ -34,8 +34,8 @@ programs='
 core/test_cancel core/test_chan core/test_config core/test_cxx core/test_dl
 core/test_expand core/test_fail core/test_frame core/test_handle core/test_local
 core/test_mem core/test_memory core/test_name core/test_option core/test_plugin
-core/test_pool core/test_runtime core/test_scope core/test_setup core/test_slab
-core/test_switch core/test_sync core/test_task core/test_text core/test_time core/test_timer
+core/test_pool core/test_runtime core/test_scope core/test_setup core/test_simd
+core/test_slab core/test_span core/test_switch core/test_sync core/test_task core/test_text core/test_time core/test_timer
 core/test_trace core/test_transfer core/test_wait plugins/test_deque
 plugins/test_ring plugins/test_sched plugins/test_stack_mmap
 '

@@ -23,7 +23,7 @@ build=$(cd "$build" && pwd)
 [ $# -gt 0 ] || set -- core/test_cancel core/test_chan core/test_expand \
     core/test_fail core/test_handle core/test_local core/test_mem \
     core/test_name core/test_option core/test_pool core/test_scope \
-    core/test_slab core/test_sync core/test_task core/test_text \
+    core/test_simd core/test_slab core/test_span core/test_sync core/test_task core/test_text \
     core/test_time core/test_timer core/test_trace core/test_transfer \
     core/test_wait plugins/test_ring plugins/test_sched \
     plugins/test_stack_heap

@@ -10,6 +10,8 @@
 #include <moirai/fork.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
+#include <moirai/simd.h>
+#include <moirai/span.h>
 #include <moirai/sync.h>
 #include <moirai/task.h>
 #include <moirai/time.h>
