@@ -129,6 +129,7 @@ int main(void)
     struct sigaction action = { .sa_handler = on_tick,
                                 .sa_flags = SA_RESTART };
     struct itimerval tick = { { 0, 1000 }, { 0, 1000 } };
+    struct moirai_scope scope;
     struct moirai_runtime *rt;
     struct moirai_error error;
 
@@ -138,10 +139,11 @@ int main(void)
     there = make(rt);
     back = make(rt);
     setitimer(ITIMER_PROF, &tick, NULL);
-    moirai_spawn(moirai_runtime_scope(rt), ping, NULL);
-    moirai_spawn(moirai_runtime_scope(rt), pong, NULL);
-    moirai_spawn(moirai_runtime_scope(rt), yield_and_spawn, NULL);
-    moirai_spawn(moirai_runtime_scope(rt), yield_and_spawn, NULL);
+    moirai_scope_begin(&scope, rt, MOIRAI_NEVER);
+    moirai_spawn(&scope, ping, NULL);
+    moirai_spawn(&scope, pong, NULL);
+    moirai_spawn(&scope, yield_and_spawn, NULL);
+    moirai_spawn(&scope, yield_and_spawn, NULL);
     while (!enough())
         moirai_sleep_until(moirai_after(10 * MOIRAI_MS));
     memset(&tick, 0, sizeof tick);
@@ -155,6 +157,7 @@ int main(void)
            in_program > samples / 10 ? "ok" : "not ok");
     moirai_chan_close(there);
     moirai_chan_close(back);
+    moirai_scope_end(&scope);       /* they use the channels until then */
     moirai_chan_put(there);
     moirai_chan_put(back);
     return moirai_stop(rt, MOIRAI_NEVER, NULL) != 0;
