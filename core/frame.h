@@ -32,4 +32,17 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
 /* Whether joins are missing when a task ends. */
 bool mo_frame_missing(struct mo_worker *w);
 
+/* Do forks take the inline path? Otherwise they become ordinary tasks. */
+static inline bool mo_frame_open(const struct moirai_worker *w)
+{
+    return w->fork_end != w->fork_base;
+}
+
+/* Is somebody looking for a fork to steal, so that one would soon be taken?
+ * Never so on a plain thread. */
+static inline bool mo_frame_asked(const struct moirai_worker *w)
+{
+    return mo_load_relaxed(&w->fork_ask) != 0 && mo_frame_open(w);
+}
+
 #endif

@@ -22,8 +22,9 @@ floors='
 2 builtin builtin_list chosen config descriptor dl expand kind option override
 2 piece plugin source
 2 section setup topo tree trial value
-3 blocking chan child dump fail fault fiber fork frame handle host idle link local
-3 name pool reason runtime.h scope select span stats sync task time timer trace
+3 blocking chain chan child collect dump fail fault fiber fork frame handle host
+3 idle link local loop name par pool radix radix_key reason runtime.h scope select
+3 sort span stats sync task time timer trace
 3 transfer wait watch worker
 4 runtime
 '

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - splits a range while somebody is hungry.
+ *
+ * A worker that runs a piece looks between two calls of the body whether it is
+ * asked for work (mo_frame_asked). If so it forks the upper half of what is
+ * left, which the inline path publishes at once, and goes on with the lower.
+ * Whoever takes the other half does the same. Nobody asks: the whole piece is
+ * done by plain calls.
+ *
+ * What a body is given at a time is a share of what is left: large at first,
+ * so that there are few calls, and small at the end, so that nobody who asks
+ * waits for long. The preset begins with one grain and doubles, because nothing
+ * is known yet of how long an index takes.
+ *
+ * Where forks become ordinary tasks (ordered schedulers, small stacks), nobody
+ * asks, and the range is split ahead: a few pieces for each worker.
+ *
+ * `stop` and `left_out` order nothing: they only save work, and are read again
+ * after all joins, which order everything.
+ *
+ * Rejected: a counter from which pieces are claimed. It hands out the indices
+ * in order, but is written by all workers for every piece; splitting writes
+ * shared memory only when somebody is hungry.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "frame.h"
+#include "mem.h"
+#include "task.h"
+
+#define AHEAD 4                     /* pieces for each worker, if unasked */
+#define ROUND 64                    /* indices: whole vectors, whole lines */
+#define SMALL 64                    /* bytes of most results */
+#define LARGE 1024                  /* of any */
+#define WHOLE (sizeof(size_t) * 8 - 1)  /* shifts everything out */
+
+struct piece {
+    struct moirai_frame frame;
+    struct mo_loop *loop;
+    size_t begin, end;
+    void *into;
+};
+
+static int run(struct mo_loop *loop, size_t at, size_t end, void *into);
+
+uint32_t mo_loop_workers(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL ? w->runtime->worker_count : 1;
+}
+
+int mo_loop_attr(const struct moirai_par_attr *given,
+                 struct moirai_par_attr *own)
+{
+    memset(own, 0, sizeof *own);
+    if (given == NULL)
+        return 0;
+    if (given->size < sizeof given->size || given->size > 4096)
+        return -EINVAL;
+    memcpy(own, given, given->size < sizeof *own ? given->size : sizeof *own);
+    return own->schedule <= MOIRAI_GUIDED ? 0 : -EINVAL;
+}
+
+static size_t divide(size_t n, size_t by)
+{
+    return n / by + (n % by != 0);
+}
+
+/* The largest piece that is left whole where nobody asks. */
+static size_t part_of(size_t n, size_t unit)
+{
+    struct mo_worker *w = mo_self();
+
+    if (w == NULL || w->runtime->worker_count == 1 || mo_frame_open(&w->hot))
+        return SIZE_MAX;
+    n = divide(n, w->runtime->worker_count * (size_t)AHEAD);
+    return n <= unit ? unit : n - n % unit;
+}
+
+void mo_loop_init(struct mo_loop *loop, size_t n,
+                  const struct moirai_par_attr *attr)
+{
+    loop->op = NULL;
+    loop->unit = attr->grain != 0 ? attr->grain : 1;
+    loop->gentle = false;
+    loop->deaf = false;
+    mo_store_relaxed(&loop->stop, 0);
+    mo_store_relaxed(&loop->left_out, 0);
+    switch (attr->schedule) {
+    case MOIRAI_STATIC:
+        if (attr->grain == 0 && n != 0)
+            loop->unit = divide(n, mo_loop_workers());
+        loop->shift = 0;
+        loop->part = loop->unit;
+        return;
+    case MOIRAI_DYNAMIC:
+        loop->shift = WHOLE;
+        break;
+    case MOIRAI_GUIDED:
+        loop->shift = 3;
+        break;
+    default:
+        loop->shift = 4;
+        loop->gentle = true;
+    }
+    loop->part = part_of(n, loop->unit);
+}
+
+/* Is there no point in going on? */
+static bool halted(struct mo_loop *loop)
+{
+    struct mo_worker *w;
+
+    if (mo_load_relaxed(&loop->stop) != 0)
+        return true;
+    w = mo_self();
+    if (loop->deaf || w == NULL || w->task == NULL
+        || !mo_task_cancelled(w->task))
+        return false;
+    mo_task_saw_cancel(w->task);
+    mo_store_relaxed(&loop->left_out, 1);
+    return true;
+}
+
+/* How many indices the body is given next. */
+static size_t chunk(const struct mo_loop *loop, size_t done, size_t left)
+{
+    size_t n = left >> loop->shift;
+
+    if (left <= loop->unit)
+        return left;
+    if (loop->gentle && n > done)
+        n = done;
+    if (n >= ROUND)
+        n -= n % ROUND;
+    if (loop->unit > 1)
+        n -= n % loop->unit;
+    return n > loop->unit ? n : loop->unit;
+}
+
+static size_t middle(const struct mo_loop *loop, size_t at, size_t end)
+{
+    size_t half = divide(end - at, loop->unit) / 2;
+
+    if (half >= 16 * ROUND)
+        half -= half % ROUND;
+    return at + half * loop->unit;
+}
+
+static int run_piece(void *arg)
+{
+    struct piece *piece = arg;
+
+    return run(piece->loop, piece->begin, piece->end, piece->into);
+}
+
+/* Offers the upper half, does the lower. `into` is the lower's, `other` the
+ * upper's. */
+static inline int halve(struct mo_loop *loop, size_t at, size_t end,
+                        void *into, void *other)
+{
+    struct piece upper;
+    int rc, later;
+
+    upper.loop = loop;
+    upper.begin = middle(loop, at, end);
+    upper.end = end;
+    upper.into = other;
+    moirai_fork(&upper.frame, run_piece, &upper);
+    rc = run(loop, at, upper.begin, into);
+    later = moirai_join(&upper.frame);
+    return rc != 0 ? rc : later;
+}
+
+static __attribute__((noinline))
+int split(struct mo_loop *loop, size_t at, size_t end)
+{
+    return halve(loop, at, end, NULL, NULL);
+}
+
+static inline int combine(struct mo_loop *loop, size_t at, size_t end,
+                          void *into, void *other)
+{
+    int rc;
+
+    memcpy(other, loop->op->zero, loop->op->size);
+    rc = halve(loop, at, end, into, other);
+    if (rc == 0)
+        loop->op->join(into, other, loop->arg);
+    return rc;
+}
+
+/* Apart, so that the room is on the stack only of who splits. */
+static __attribute__((noinline))
+int split_small(struct mo_loop *loop, size_t at, size_t end, void *into)
+{
+    _Alignas(MO_CACHE_LINE) unsigned char room[SMALL];
+
+    return combine(loop, at, end, into, room);
+}
+
+static __attribute__((noinline))
+int split_large(struct mo_loop *loop, size_t at, size_t end, void *into)
+{
+    _Alignas(MO_CACHE_LINE) unsigned char room[LARGE];
+
+    return combine(loop, at, end, into, room);
+}
+
+static int split_any(struct mo_loop *loop, size_t at, size_t end, void *into)
+{
+    if (loop->op == NULL)
+        return split(loop, at, end);
+    return loop->op->size <= SMALL ? split_small(loop, at, end, into)
+                                   : split_large(loop, at, end, into);
+}
+
+static int run(struct mo_loop *loop, size_t at, size_t end, void *into)
+{
+    size_t begin = at;
+    int rc;
+
+    while (at < end) {
+        size_t left = end - at;
+
+        if (halted(loop))
+            return 0;
+        if (left > loop->unit
+            && (left > loop->part || mo_frame_asked(moirai_self())))
+            return split_any(loop, at, end, into);
+        left = chunk(loop, at - begin, left);
+        if (loop->op == NULL)
+            rc = loop->body(at, at + left, loop->arg);
+        else
+            rc = loop->op->fold(at, at + left, into, loop->arg);
+        if (rc != 0) {
+            mo_store_relaxed(&loop->stop, 1);
+            return rc;
+        }
+        at += left;
+    }
+    return 0;
+}
+
+int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
+{
+    int rc = run(loop, begin, end, into);
+
+    if (rc == 0 && mo_load_relaxed(&loop->left_out) != 0)
+        return -ECANCELED;
+    return rc;
+}
+
+int mo_scratch_get(struct mo_scratch *scratch, size_t size,
+                   const struct moirai_par_attr *attr)
+{
+    struct mo_worker *w = mo_self();
+    bool fits = attr->scratch != NULL && attr->scratch_size >= size
+             && (uintptr_t)attr->scratch % _Alignof(max_align_t) == 0;
+
+    scratch->memory = attr->scratch;
+    scratch->own = !fits;
+    scratch->watched = false;
+    if (fits)
+        return 0;
+    scratch->memory = mo_mem_alloc(size, _Alignof(max_align_t));
+    if (scratch->memory == NULL)
+        return -ENOMEM;
+    if (w != NULL && w->task != NULL) {
+        scratch->watched = true;
+        moirai_cleanup_push(&scratch->cleanup, mo_mem_free, scratch->memory);
+    }
+    return 0;
+}
+
+void mo_scratch_put(struct mo_scratch *scratch)
+{
+    if (scratch->watched)
+        moirai_cleanup_pop(&scratch->cleanup, false);
+    if (scratch->own)
+        mo_mem_free(scratch->memory);
+}
