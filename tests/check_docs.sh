@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check_docs.sh - what the documentation shows, works.
 #
-# Of the fenced blocks in README.md, CONTRIBUTING.md, docs/ and examples/: a
+# Of the fenced blocks in README.md, CONTRIBUTING.md, bench/, docs/, examples/: a
 # whole plugin is built, passes the conformance suite of its kind, and is there
 # for the other blocks of its document; a C program is compiled, linked to the
 # library just built and run; other C has to compile, as declarations or as
@@ -147,7 +147,7 @@ check_links() {
 }
 
 documents=$(cd "$source" &&
-    find README.md CONTRIBUTING.md SECURITY.md docs examples -name '*.md' | sort) || exit 1
+    find README.md CONTRIBUTING.md SECURITY.md bench docs examples -name '*.md' | sort) || exit 1
 for document in $documents; do
     extract "$source/$document"
     MOIRAI_PLUGIN_PATH=$here/modules:$usual_path

@@ -83,6 +83,32 @@ static const struct {
       "  -v, --verbose       options too, and what cannot be used and why\n"
       "  -j, --json          everything as one JSON object\n"
       "  -c, --config FILE   search as this configuration says\n" },
+    { "bench", cmd_bench, "measure moirai, side by side with others",
+      "usage: moirai bench [--json] [--list] [-o QUESTION,...] [-p PEER,...]\n"
+      "                    [-w WORKERS,...] [-r ROUNDS] [-x SCALE]\n"
+      "                    [-t SECONDS] [-S FILE] [-m FILE] [-g DIR]\n"
+      "                    [-f FILE] [-d DIR]\n"
+      "\n"
+      "Asks moirai, other runtimes and minimal C programs the same questions,\n"
+      "by turns, and prints the medians, their spread and their ratios to the\n"
+      "best of the others. Says who is not there, and what would bring them.\n"
+      "\n"
+      "  -j, --json          one JSON object on standard output\n"
+      "  -l, --list          only the questions, and who is there to answer\n"
+      "  -o, --only LIST     these questions\n"
+      "  -p, --peers LIST    these others; \"none\" for none\n"
+      "  -w, --workers LIST  so many workers, where a question bears it\n"
+      "  -r, --rounds N      rounds, in which each runs once (preset 7)\n"
+      "  -x, --scale F       so much of the work (preset 1)\n"
+      "  -t, --timeout S     seconds that one run may take (preset 120)\n"
+      "  -S, --save FILE     the JSON besides, to FILE\n"
+      "  -m, --markdown FILE a table in Markdown besides, to FILE\n"
+      "  -g, --svg DIR       a plot for each question besides, into DIR\n"
+      "  -f, --questions FILE other questions\n"
+      "  -d, --programs DIR  where the programs are\n"
+      "\n"
+      "Status: 1 somebody failed, 3 the questions are wrong, 128 + N signal N\n"
+      "ended it early; what was measured until then is told.\n" },
     { "version", cmd_version, "print the version",
       "usage: moirai version [--json]\n" },
     { "help", cmd_help, "explain a command",

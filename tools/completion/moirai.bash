@@ -103,6 +103,22 @@ _moirai_words() {
     done
 }
 
+# The questions or the peers of `moirai bench`, a line each.
+_moirai_bench() {
+    case $2 in
+    questions) "$1" bench --list | sed -n 's/^\([a-z0-9_-]*\)  .*/\1/p' ;;
+    peers) "$1" bench --list | sed -n '/^    /{s/^ *//;s/ /\n/g;p;}' ;;
+    esac 2>/dev/null | sort -u
+}
+
+# Of a list with commas the last word, with those before it kept: $3.
+_moirai_list() {
+    local head=${3%"${3##*,}"}
+
+    _moirai_offer "$3" < <(_moirai_bench "$1" "$2" | sed "s|^|${head//|/}|")
+    compopt -o nospace 2>/dev/null
+}
+
 # Which of `words` is the program that `run` starts, or more than there are.
 _moirai_program() {
     local i
@@ -168,6 +184,13 @@ _moirai() {
     *:--set=*) _moirai_set "$tool" "${cur#--set=}" "${piece#--set=}" ;;
     -c:* | --config:*) _moirai_files "$piece" 'yaml|yml' ;;
     *:--config=*) _moirai_files "${piece#--config=}" 'yaml|yml' ;;
+    -o:* | --only:*) _moirai_list "$tool" questions "$piece" ;;
+    *:--only=*) _moirai_list "$tool" questions "${piece#--only=}" ;;
+    -p:* | --peers:*) _moirai_list "$tool" peers "$piece" ;;
+    *:--peers=*) _moirai_list "$tool" peers "${piece#--peers=}" ;;
+    -f:* | --questions:*) _moirai_files "$piece" 'yaml|yml' ;;
+    -S:* | --save:* | -m:* | --markdown:* | -g:* | --svg:* | -d:* | --programs:*)
+        compopt -o default 2>/dev/null ;;
     *:-*) _moirai_offer "$cur" < <(_moirai_options "$tool" "$command") ;;
     *)
         case $command in
