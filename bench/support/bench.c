@@ -29,10 +29,16 @@ int bench_main(int argc, char **argv, const struct bench_question *questions)
     struct bench bench = { .scale = 1 };
     double workers = argc > 2 ? number(argv[2]) : -1;
 
+    if (argc == 2 && strcmp(argv[1], "questions") == 0) {
+        for (; questions->name != NULL; questions++)
+            puts(questions->name);
+        return 0;
+    }
     if (argc > 3)
         bench.scale = number(argv[3]);
     if (argc < 3 || argc > 4 || workers < 1 || bench.scale < 0) {
-        fprintf(stderr, "usage: %s QUESTION WORKERS [SCALE]\n", argv[0]);
+        fprintf(stderr, "usage: %s QUESTION WORKERS [SCALE]\n"
+                "       %s questions\n", argv[0], argv[0]);
         return 2;
     }
     bench.question = argv[1];

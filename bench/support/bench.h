@@ -4,11 +4,13 @@
  * arguments, the clock, medians, and how results are printed.
  *
  *     PROGRAM QUESTION WORKERS [SCALE]
+ *     PROGRAM questions
  *
  * A program answers its question with a line per metric on stdout, `NAME
  * VALUE`, and exits 0. It exits 77 and prints nothing if it has no answer to
  * that question, 1 with a sentence on stderr if what it computed was wrong or
- * something failed, 2 if it was called wrongly. Threads: one calls all this.
+ * something failed, 2 if it was called wrongly. The second form prints which
+ * questions it has an answer to. Threads: one calls all this.
  */
 #ifndef BENCH_H
 #define BENCH_H

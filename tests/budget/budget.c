@@ -7,8 +7,8 @@
  * the instructions of so many operations, to the last one; what comes before
  * and after them is in both. budget_mark is called before and after each run,
  * which is where callgrind writes its counts: six times for each operation, of
- * which the first two are for warming up. Prints what it does, a line each: NAME
- * OPERATIONS.
+ * which the first two are for warming up. Prints what it does, a line each:
+ * NAME OPERATIONS.
  */
 #include <moirai/moirai.h>
 
