@@ -46,9 +46,9 @@ static void after_fork_child(void)
     runtimes = NULL;
     mo_fault_forked();
     mo_watch_forked();
-    if (moirai_self_worker != &mo_outside)
+    if (moirai_self_worker != mo_outside)
         pthread_sigmask(SIG_SETMASK, &program_mask, NULL);
-    moirai_self_worker = &mo_outside;
+    moirai_self_worker = mo_outside;
     mo_os_forked();
     lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 }

@@ -329,6 +329,7 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
         mo_panic("a fork in a task spawned at %s:%u ended without joining its "
                  "own", frame->task.site->file, frame->task.site->line);
     mo_task_leave_fiber(w, &frame->task);
+    mo_store_relaxed(&mo_here()->slots[0], 0);  /* it may have forked */
     mo_trace(mo_here(), MO_TRACE_END, frame->task.id, result < 0);
     frame->result = result;
     frame->failed = failed;

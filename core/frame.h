@@ -45,4 +45,12 @@ static inline bool mo_frame_asked(const struct moirai_worker *w)
     return mo_load_relaxed(&w->fork_ask) != 0 && mo_frame_open(w);
 }
 
+/* Has the running stack forked since it began or went on, or lent forks? If
+ * not, none of the above has anything to do. */
+static inline bool mo_frame_pending(const struct mo_worker *w)
+{
+    return w->hot.fork_top != w->hot.fork_base || w->fiber->lent != NULL
+        || mo_load_relaxed(&w->slots[0]) != 0;
+}
+
 #endif

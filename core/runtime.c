@@ -122,8 +122,22 @@ static void free_worker(struct mo_worker *w)
     if (w->slots != NULL)
         mo_mem_free(w->slots - 1);
     mo_mem_free(w->sites);
-    mo_mem_free(w->sched);
+    mo_mem_free(w->queue.worker);
     mo_mem_free(w);
+}
+
+static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
+{
+    const struct moirai_sched_ops *ops = rt->sched;
+
+    queue->state = rt->sched_state;
+    queue->worker = mo_mem_alloc(ops->worker_size, MO_CACHE_LINE);
+    queue->push = ops->push;
+    queue->pop = ops->pop;
+    queue->pop_oldest = ops->pop_oldest != NULL ? ops->pop_oldest : ops->pop;
+    if (ops->flags & MOIRAI_SCHED_DEQUE)
+        queue->local = queue->worker;
+    queue->alone = rt->worker_count == 1;
 }
 
 static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
@@ -137,15 +151,18 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->hot.index = index;
     w->hot.fork_ask = rt->worker_count > 1;
     w->next_id = index + 1;
+    w->id_step = rt->worker_count + 1;
+    w->noted = rt->options.trace != 0 || rt->options.max_tasks != 0
+            || mo_race_on();
     w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
-    w->sched = mo_mem_alloc(rt->sched->worker_size, MO_CACHE_LINE);
+    open_queue(rt, &w->queue);
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
     slots = mo_mem_alloc((MO_FORK_SLOTS + 1) * sizeof *slots, MO_CACHE_LINE);
     if (slots != NULL)
         w->slots = w->hot.fork_top = w->hot.fork_base = slots + 1;
     w->hot.fork_end = w->slots;
     mo_timers_init(&w->timers);
-    if (w->sched == NULL || w->sites == NULL || w->slots == NULL
+    if (w->queue.worker == NULL || w->sites == NULL || w->slots == NULL
         || mo_trace_init(w, rt->options.trace) != 0) {
         free_worker(w);
         return NULL;
@@ -163,7 +180,7 @@ static int open_worker(struct moirai_runtime *rt, uint32_t index,
     if (w == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
     moirai_error_set(err, 0, "%s", "");
-    rc = rt->sched->worker_init(rt->sched_state, w->sched, index, err);
+    rc = rt->sched->worker_init(rt->sched_state, w->queue.worker, index, err);
     if (rc != 0) {
         free_worker(w);
         return mo_chosen_failed(MOIRAI_SCHED,
@@ -180,7 +197,7 @@ static void close_worker(struct moirai_runtime *rt, uint32_t index)
 
     mo_fiber_drain(w);
     if (rt->sched->worker_fini != NULL)
-        rt->sched->worker_fini(rt->sched_state, w->sched);
+        rt->sched->worker_fini(rt->sched_state, w->queue.worker);
     free_worker(w);
 }
 

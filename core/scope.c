@@ -24,7 +24,7 @@
 #include "runtime.h"
 #include "task.h"
 
-#define SETTLE_AT 256               /* ended tasks counted before they show */
+#define AHEAD 64                    /* tasks counted before they are spawned */
 
 void mo_scope_init(struct moirai_scope *scope, struct moirai_runtime *rt,
                    struct moirai_scope *parent)
@@ -158,23 +158,39 @@ void mo_scope_leave(struct moirai_scope *scope, int64_t n)
 
 void mo_scope_settle(struct mo_worker *w)
 {
-    struct moirai_scope *scope = w->done_scope;
-    int64_t n = w->done_count;
+    struct moirai_scope *scope = w->owed_scope;
+    int64_t n = w->owed;
 
-    w->done_scope = NULL;
-    w->done_count = 0;
+    w->owed_scope = NULL;
+    w->owed = 0;
     if (n != 0)
         mo_scope_leave(scope, n);
 }
 
-void mo_scope_left(struct mo_worker *w, struct moirai_scope *scope)
+/* May the worker owe tasks that it has not spawned? See mo_scope_settle. */
+static bool may_owe(const struct mo_worker *w, const struct moirai_scope *scope)
 {
-    if (w->done_scope != scope) {
-        mo_scope_settle(w);
-        w->done_scope = scope;
+    return w != NULL && w->task != NULL
+        && (w->task->scope == scope || w->fiber->cleanup == &scope->cleanup);
+}
+
+void mo_scope_count(struct mo_worker *w, struct moirai_scope *scope)
+{
+    if (!may_owe(w, scope)) {
+        mo_add(&scope->live, 1);
+        return;
     }
-    if (++w->done_count == SETTLE_AT)
-        mo_scope_settle(w);
+    mo_scope_settle(w);
+    mo_add(&scope->live, AHEAD + 1);
+    w->owed_scope = scope;
+    w->owed = AHEAD;
+}
+
+void mo_scope_owe(struct mo_worker *w, struct moirai_scope *scope)
+{
+    mo_scope_settle(w);
+    w->owed_scope = scope;
+    w->owed = 1;
 }
 
 int mo_scope_wait(struct moirai_scope *scope, bool masked, int64_t deadline_ns)
@@ -285,7 +301,7 @@ static bool let_go(struct moirai_scope *scope)
 {
     struct mo_worker *w = mo_self();
 
-    if (w != NULL && w->done_scope == scope)
+    if (w != NULL && w->owed_scope == scope)
         mo_scope_settle(w);
     return mo_sub(&scope->live, 1) == 1;
 }

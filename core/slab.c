@@ -8,11 +8,9 @@
  */
 #include "slab.h"
 
-#include <stdbool.h>
-
 #include "mem.h"
 
-#define BATCH 64
+#define BATCH MO_SLAB_BATCH
 #define CHUNK ((size_t)64 << 10)
 
 struct mo_chunk {

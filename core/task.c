@@ -25,16 +25,8 @@
 #include "sync.h"
 #include "trace.h"
 
-enum { SITE_UNKNOWN, SITE_WAITS, SITE_FORKS };  /* moirai_site.own_stack */
-
 #define CALM_RUNS 64                /* own stacks in a row that were no use */
 #define MANY 256                    /* tasks that wait, none having ended */
-
-uint32_t mo_task_next_id(struct mo_worker *w)
-{
-    w->next_id += w->runtime->worker_count + 1;
-    return w->next_id;
-}
 
 /* Threads that are not workers count one by one, apart from the workers. */
 static uint32_t outside_id(struct moirai_runtime *rt)
@@ -47,40 +39,24 @@ static uint32_t outside_id(struct moirai_runtime *rt)
 enum moirai_stack_class mo_task_class(const struct moirai_task *task)
 {
     bool small = (task->flags & MO_TASK_OWN) != 0
-              || mo_load_relaxed(&task->site->own_stack) == SITE_WAITS;
+              || mo_load_relaxed(&task->site->own_stack) == MO_SITE_WAITS;
 
     return small && (task->flags & MO_TASK_DEEP) == 0 ? MOIRAI_STACK_TASK
                                                       : MOIRAI_STACK_LOOP;
 }
 
-bool mo_task_wants_stack(const struct moirai_task *task)
+struct mo_worker *mo_task_named(const struct moirai_task *task)
 {
-    if ((task->flags & MO_TASK_OWN) || mo_race_on())
-        return true;
-    if (task->flags & MO_TASK_DEEP)
-        return false;               /* the loop's is deep */
-    return mo_load_relaxed(&task->site->own_stack) == SITE_WAITS;
-}
-
-struct mo_worker *mo_task_place(const struct moirai_runtime *rt,
-                                const struct moirai_task *task)
-{
-    const struct mo_fiber *fiber = task->fiber;
     const struct moirai_handle *handle = task->handle;
 
-    (void)rt;
-    if (fiber != NULL)
-        return fiber->pinned;
-    return task->flags & MO_TASK_PLACED ? handle->place : NULL;
+    return handle->place;
 }
 
-bool mo_task_cancelled(const struct moirai_task *task)
+bool mo_task_handle_cancelled(const struct moirai_task *task)
 {
     struct moirai_handle *handle = task->handle;
 
-    /* In the order of the swap that opened the claim: see wait.c. */
-    return mo_load_seq(&task->scope->cancelled) != 0
-        || (handle != NULL && mo_load_seq(&handle->cancelled) != 0);
+    return mo_load_seq(&handle->cancelled) != 0;
 }
 
 void mo_task_saw_cancel(const struct moirai_task *task)
@@ -104,14 +80,12 @@ static MO_ATOMIC(struct moirai_site *) sites[MO_SITES];
 
 /* The site's slot in every worker's table of counters; 0 counts the sites that
  * came too late for one of their own. */
-static uint32_t site_index(struct moirai_site *site)
+static MO_COLD uint32_t number_site(struct moirai_site *site)
 {
     static MO_ATOMIC(uint32_t) last;
-    uint32_t index = mo_load_relaxed(&site->index);
+    uint32_t index = 0;
     uint32_t fresh;
 
-    if (index != 0)
-        return index < MO_SITES ? index : 0;
     fresh = mo_add_once(&last, 1) + 1;
     if (mo_cas_once(&site->index, &index, fresh))
         index = fresh;
@@ -119,6 +93,15 @@ static uint32_t site_index(struct moirai_site *site)
         return 0;
     mo_store_relaxed(&sites[index], site);
     return index;
+}
+
+static inline uint32_t site_index(struct moirai_site *site)
+{
+    uint32_t index = mo_load_relaxed(&site->index);
+
+    if (__builtin_expect(index == 0, 0))
+        return number_site(site);
+    return index < MO_SITES ? index : 0;
 }
 
 void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
@@ -142,9 +125,9 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
 
 static void site_waits(struct moirai_site *site)
 {
-    uint32_t unknown = SITE_UNKNOWN;
+    uint32_t unknown = MO_SITE_UNKNOWN;
 
-    if (mo_cas(&site->own_stack, &unknown, SITE_WAITS))
+    if (mo_cas(&site->own_stack, &unknown, MO_SITE_WAITS))
         mo_store_relaxed(&site->calm_runs, 0);
 }
 
@@ -153,7 +136,7 @@ static void count_waiting(struct moirai_site *site)
 {
     uint32_t n = mo_load_relaxed(&site->calm_runs) + 1;
 
-    if (mo_load_relaxed(&site->own_stack) != SITE_UNKNOWN)
+    if (mo_load_relaxed(&site->own_stack) != MO_SITE_UNKNOWN)
         return;
     mo_store_relaxed(&site->calm_runs, n);
     if (n == MANY)
@@ -173,8 +156,8 @@ void mo_task_waits(struct mo_fiber *fiber, enum mo_wait_kind kind)
 
 void mo_task_forks(struct moirai_task *task)
 {
-    if (mo_load_relaxed(&task->site->own_stack) != SITE_FORKS)
-        mo_store_relaxed(&task->site->own_stack, SITE_FORKS);
+    if (mo_load_relaxed(&task->site->own_stack) != MO_SITE_FORKS)
+        mo_store_relaxed(&task->site->own_stack, MO_SITE_FORKS);
 }
 
 /* The task had a stack of its own: what for? */
@@ -183,14 +166,14 @@ static void judge_site(struct moirai_site *site, const struct mo_fiber *fiber)
     uint32_t calm = mo_load_relaxed(&site->calm_runs);
     uint32_t known = mo_load_relaxed(&site->own_stack);
 
-    if (known == SITE_UNKNOWN && fiber->waited)
+    if (known == MO_SITE_UNKNOWN && fiber->waited)
         site_waits(site);
-    if (known != SITE_WAITS)
+    if (known != MO_SITE_WAITS)
         return;
     if (fiber->waited)
         calm = 0;
     else if (++calm == CALM_RUNS) {
-        mo_store_relaxed(&site->own_stack, SITE_UNKNOWN);
+        mo_store_relaxed(&site->own_stack, MO_SITE_UNKNOWN);
         calm = 0;
     }
     mo_store_relaxed(&site->calm_runs, calm);
@@ -219,11 +202,17 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
     mo_store(&fiber->task, NULL);
 }
 
-void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
+/* Does nothing belong to the code on this stack, which ends? */
+static inline bool left_clean(const struct mo_fiber *fiber)
 {
-    struct moirai_scope *scope = task->scope;
-    struct moirai_runtime *rt = w->runtime;
+    return fiber->locals == NULL && fiber->held == NULL
+        && fiber->cleanup == NULL && fiber->pinned == NULL
+        && fiber->pins == 0 && fiber->failing == 0;
+}
 
+/* What is left to do, or was left undone. Can wait. */
+static MO_COLD void clear_up(struct mo_worker *w, struct moirai_task *task)
+{
     if (mo_frame_missing(w))
         mo_panic("a task spawned at %s:%u ended without joining its forks",
                  task->site->file, task->site->line);
@@ -232,18 +221,37 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
                  task->site->file, task->site->line);
     mo_frame_note(w);
     mo_task_leave_fiber(w, task);
-    w = mo_here();
-    mo_race_release(scope);
-    mo_trace(w, MO_TRACE_END, task->id, rc < 0);
+    mo_store_relaxed(&mo_here()->slots[0], 0);
+}
+
+/* What somebody wants to know of its end. */
+static MO_COLD void tell_end(struct mo_worker *w, struct moirai_task *task,
+                             int rc)
+{
     if (rc < 0 && rc != -ECANCELED)
-        mo_scope_fail(scope, rc, NULL);
+        mo_scope_fail(task->scope, rc, NULL);
     if (task->handle != NULL)
         mo_handle_finish(w, task->handle, rc);
+    if (w->runtime->options.max_tasks != 0)
+        mo_sub(&w->runtime->admitted, 1);
+}
+
+void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
+{
+    struct moirai_scope *scope = task->scope;
+
+    if (task->fiber != NULL || mo_frame_pending(w) || !left_clean(w->fiber)) {
+        clear_up(w, task);
+        w = mo_here();
+    }
+    mo_race_release(scope);
+    mo_trace(w, MO_TRACE_END, task->id, rc < 0);
+    if (rc < 0 || task->handle != NULL || w->noted)
+        tell_end(w, task, rc);
     mo_count(&w->count.finished, 1);
-    if (rt->options.max_tasks != 0)
-        mo_sub(&rt->admitted, 1);
     w->task = NULL;                 /* handlers of signals look there */
-    mo_slab_put(&rt->tasks, &w->tasks, task);
+    if (!mo_slab_keep(&w->tasks, task))
+        mo_slab_put(&w->runtime->tasks, &w->tasks, task);
     mo_scope_left(w, scope);
 }
 
@@ -305,7 +313,7 @@ void mo_task_forget_sites(void)
 
         if (site == NULL)
             continue;
-        mo_store_relaxed(&site->own_stack, SITE_UNKNOWN);
+        mo_store_relaxed(&site->own_stack, MO_SITE_UNKNOWN);
         mo_store_relaxed(&site->calm_runs, 0);
     }
 }
@@ -382,7 +390,7 @@ static int spawn(const struct moirai_task *like,
             mo_sub(&rt->admitted, 1);
         return rc;
     }
-    mo_add(&scope->live, 1);
+    mo_scope_enter(w, scope);
     count_spawn(rt, w, task);
     if (handle != NULL)
         *handle = task->handle;
@@ -391,9 +399,11 @@ static int spawn(const struct moirai_task *like,
     return 0;
 }
 
-int moirai_spawn_at(struct moirai_site *site, struct moirai_scope *scope,
-                    moirai_fn *fn, void *arg, const struct moirai_attr *attr,
-                    struct moirai_handle **handle)
+/* Any spawn, with all checks. */
+static MO_COLD int spawn_slow(struct moirai_site *site,
+                              struct moirai_scope *scope, moirai_fn *fn,
+                              void *arg, const struct moirai_attr *attr,
+                              struct moirai_handle **handle)
 {
     struct mo_worker *w = mo_self();
     struct moirai_task like = {
@@ -407,6 +417,36 @@ int moirai_spawn_at(struct moirai_site *site, struct moirai_scope *scope,
         like.scope = w->task->scope;
     }
     return spawn(&like, attr, handle);
+}
+
+int moirai_spawn_at(struct moirai_site *site, struct moirai_scope *scope,
+                    moirai_fn *fn, void *arg, const struct moirai_attr *attr,
+                    struct moirai_handle **handle)
+{
+    struct mo_worker *w = mo_here();
+    struct moirai_scope *into = scope;
+    struct moirai_task *task = w->task;
+    struct mo_site_counters *count;
+
+    if (__builtin_expect(task == NULL || attr != NULL || handle != NULL, 0))
+        return spawn_slow(site, scope, fn, arg, attr, handle);
+    if (into == NULL)
+        into = task->scope;
+    if (__builtin_expect(into->runtime != w->runtime || w->noted
+                         || mo_load(&into->cancelled) != 0
+                         || (task = mo_slab_quick(&w->tasks)) == NULL, 0))
+        return spawn_slow(site, scope, fn, arg, attr, handle);
+    *task = (struct moirai_task){
+        .fn = fn, .arg = arg, .site = site, .scope = into,
+        .id = mo_task_next_id(w), .priority = MOIRAI_PRIORITY_NORMAL,
+        .kind = MO_TASK_PLAIN,
+    };
+    mo_scope_enter(w, into);
+    mo_count(&w->count.spawned, 1);
+    count = &w->sites[site_index(site)];
+    mo_count(&count->spawned, 1);
+    mo_worker_push(w, task);
+    return 0;
 }
 
 bool moirai_cancelled(void)

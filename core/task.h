@@ -8,17 +8,41 @@
 #include "worker.h"
 
 /* Ids are unique among living tasks and the same in every run of a seed. */
-uint32_t mo_task_next_id(struct mo_worker *w);
+static inline uint32_t mo_task_next_id(struct mo_worker *w)
+{
+    w->next_id += w->id_step;
+    return w->next_id;
+}
 
 /* Which stack to give it, if it gets one of its own. */
 enum moirai_stack_class mo_task_class(const struct moirai_task *task);
 
+enum { MO_SITE_UNKNOWN, MO_SITE_WAITS, MO_SITE_FORKS };     /* own_stack */
+
 /* Is a fresh task better started on a stack of its own? */
-bool mo_task_wants_stack(const struct moirai_task *task);
+static inline bool mo_task_wants_stack(const struct moirai_task *task)
+{
+    uint32_t known = mo_load_relaxed(&task->site->own_stack);
+
+    if (__builtin_expect(known != MO_SITE_WAITS && task->flags == 0
+                         && !mo_race_on(), 1))
+        return false;
+    if ((task->flags & MO_TASK_OWN) || mo_race_on())
+        return true;
+    return (task->flags & MO_TASK_DEEP) == 0 && known == MO_SITE_WAITS;
+}
 
 /* The one worker that may run it; NULL: any. */
-struct mo_worker *mo_task_place(const struct moirai_runtime *rt,
-                                const struct moirai_task *task);
+struct mo_worker *mo_task_named(const struct moirai_task *task);
+
+static inline struct mo_worker *mo_task_place(const struct moirai_task *task)
+{
+    const struct mo_fiber *fiber = task->fiber;
+
+    if (fiber != NULL)
+        return fiber->pinned;
+    return task->flags & MO_TASK_PLACED ? mo_task_named(task) : NULL;
+}
 
 /* The fiber is the task's from now on. */
 void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
@@ -45,8 +69,16 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc);
  * goes, and the stack is nobody's. Can wait. */
 void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task);
 
-/* Is the task, or its scope, cancelled? */
-bool mo_task_cancelled(const struct moirai_task *task);
+/* Is the task's handle, which it has, cancelled? */
+bool mo_task_handle_cancelled(const struct moirai_task *task);
+
+/* Is the task, or its scope, cancelled? In the order of the swap that opened
+ * the claim: see wait.c. */
+static inline bool mo_task_cancelled(const struct moirai_task *task)
+{
+    return mo_load_seq(&task->scope->cancelled) != 0
+        || (task->handle != NULL && mo_task_handle_cancelled(task));
+}
 
 /* The task, which runs, acts on that: what the canceller did comes before. */
 void mo_task_saw_cancel(const struct moirai_task *task);

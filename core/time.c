@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "leave.h"
 #include "task.h"
 #include "trace.h"
 #include "worker.h"
@@ -43,8 +44,13 @@ int moirai_sleep_until(int64_t deadline_ns)
 static void ready_again(void *arg)
 {
     struct moirai_task *task = arg;
+    struct mo_worker *w = mo_here();
 
-    mo_worker_ready(task->scope->runtime, task);
+    mo_trace(w, MO_TRACE_READY, task->id, 0);
+    if (__builtin_expect(mo_task_place(task) == NULL, 1))
+        mo_worker_push(w, task);
+    else
+        mo_worker_ready(w->runtime, task);
 }
 
 /* The task becomes ready on the next stack, and behind the one that runs
@@ -52,21 +58,17 @@ static void ready_again(void *arg)
 int moirai_yield(void)
 {
     struct mo_worker *w = mo_self();
-    const struct moirai_sched_ops *sched;
     struct moirai_task *next;
 
     if (w == NULL || w->task == NULL) {
         mo_os_yield();
         return 0;
     }
-    if (mo_task_cancelled(w->task)) {
+    if (__builtin_expect(mo_task_cancelled(w->task), 0)) {
         mo_task_saw_cancel(w->task);
         return -ECANCELED;
     }
-    sched = w->runtime->sched;
-    next = sched->pop_oldest != NULL
-         ? sched->pop_oldest(w->runtime->sched_state, w->sched)
-         : sched->pop(w->runtime->sched_state, w->sched);
+    next = mo_worker_pop_oldest(w);
     mo_count(&w->count.yielded, 1);
     mo_trace(w, MO_TRACE_YIELD, w->task->id, 0);
     mo_wait_leave(w, MO_WAIT_YIELD, next, ready_again, w->task);

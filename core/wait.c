@@ -25,8 +25,8 @@
 #include "fiber.h"
 #include "frame.h"
 #include "idle.h"
+#include "leave.h"
 #include "task.h"
-#include "trace.h"
 #include "worker.h"
 
 static const char *const wait_names[MO_WAIT_KINDS] = {
@@ -171,26 +171,38 @@ static void expire(struct moirai_timer *timer)
         mo_wait_end(waiter, -ETIMEDOUT);
 }
 
-/* The commit of a wait on a locked object, or on the clock alone. */
-static void commit(void *arg)
+/* The commit of a wait on a locked object, for as long as it takes. */
+static void commit_locked(void *arg)
+{
+    struct mo_waiter *waiter = arg;
+    uint32_t *lock = waiter->lock;
+    bool over = false;
+
+    mo_swap(&waiter->claim, waiter->masked ? MO_CLAIM_MASKED : MO_CLAIM_OPEN);
+    if (!waiter->masked && mo_task_cancelled(waiter->fiber->task))
+        over = mo_wait_claim(waiter);
+    mo_word_unlock(lock);
+    if (__builtin_expect(over, 0))
+        mo_wait_end(waiter, -ECANCELED);
+}
+
+/* The commit of a wait on a locked object, or on the clock alone, that time
+ * may end. */
+static void commit_timed(void *arg)
 {
     struct mo_waiter *waiter = arg;
     struct mo_worker *w = mo_here();
     uint32_t *lock = waiter->lock;
     int64_t deadline = waiter->deadline_ns;
-    bool armed = deadline != MOIRAI_NEVER || lock == NULL;
-    bool first = false;
     bool over = false;
+    bool first;
 
-    if (armed) {
-        mo_lock_take(&w->timers.lock);
-        first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
-    }
+    mo_lock_take(&w->timers.lock);
+    first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
     mo_swap(&waiter->claim, waiter->masked ? MO_CLAIM_MASKED : MO_CLAIM_OPEN);
     if (!waiter->masked && mo_task_cancelled(waiter->fiber->task))
         over = mo_wait_claim(waiter);
-    if (armed)
-        mo_lock_drop(&w->timers.lock);
+    mo_lock_drop(&w->timers.lock);
     if (lock != NULL)
         mo_word_unlock(lock);
     if (over)
@@ -209,36 +221,6 @@ static void commit_published(void *arg)
         mo_wait_end(waiter, 0);
 }
 
-/* errno's address must not be computed before the switch and used after. */
-static __attribute__((noinline)) void set_errno(int value)
-{
-    errno = value;
-}
-
-static __attribute__((noinline)) int get_errno(void)
-{
-    return errno;
-}
-
-/* libstdc++'s count of uncaught exceptions and stack of caught ones are the
- * thread's; a task that waits inside a handler takes its own along. */
-void *__cxa_get_globals(void) __attribute__((weak));
-
-static __attribute__((noinline)) void swap_cxx(struct mo_fiber *fiber)
-{
-    void **globals;
-
-    if (__cxa_get_globals == NULL)
-        return;
-    globals = __cxa_get_globals();
-    for (int i = 0; i < MO_CXX_GLOBALS; i++) {
-        void *mine = globals[i];
-
-        globals[i] = fiber->cxx[i];
-        fiber->cxx[i] = mine;
-    }
-}
-
 void __cxa_end_catch(void) __attribute__((weak));
 
 /* Ending a handler destroys its exception, which may run the program's code
@@ -252,31 +234,6 @@ void mo_wait_drop_exceptions(void)
     while ((globals = __cxa_get_globals())[0] != NULL)
         __cxa_end_catch();
     globals[1] = NULL;
-}
-
-void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
-                   struct moirai_task *next, void (*after)(void *), void *arg)
-{
-    struct mo_fiber *fiber = w->fiber;
-
-    if ((char *)__builtin_frame_address(0) < fiber->stack.base
-        && !fiber->overflown)
-        mo_fault_jumped(w);
-    fiber->saved_errno = get_errno();
-    swap_cxx(fiber);
-    mo_frame_note(w);
-    mo_frame_export(w);
-    if (fiber->task == NULL) {
-        mo_task_adopt(w, fiber, w->task);
-        if (kind != MO_WAIT_FRAME)
-            mo_fiber_trim(w->runtime, fiber);
-    }
-    mo_task_waits(fiber, kind);
-    mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
-    mo_worker_leave(w, next, after, arg);
-    mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);
-    swap_cxx(fiber);
-    set_errno(fiber->saved_errno);
 }
 
 /* A plain thread is never "still on its stack": it opens its claim, drops the
@@ -309,6 +266,15 @@ static int64_t sooner(const struct moirai_task *task, const struct mo_wait *how)
     return own;
 }
 
+static void (*commit_of(const struct mo_waiter *waiter))(void *)
+{
+    if (waiter->publish != NULL)
+        return commit_published;
+    if (waiter->deadline_ns == MOIRAI_NEVER && waiter->lock != NULL)
+        return commit_locked;
+    return commit_timed;
+}
+
 int mo_wait(const struct mo_wait *how)
 {
     struct mo_waiter *waiter = how->waiter;
@@ -324,15 +290,15 @@ int mo_wait(const struct mo_wait *how)
         return wait_native(waiter);
     w = mo_here();
     waiter->since_ns = w->clock_ns;
-    waiter->deadline_ns = sooner(w->task, how);
+    if (w->task->handle != NULL)
+        waiter->deadline_ns = sooner(w->task, how);
     mo_count(&w->count.parked, 1);
-    mo_wait_leave(w, how->kind, NULL,
-                  how->publish != NULL ? commit_published : commit, waiter);
-    if (how->publish == NULL)
+    mo_wait_leave(w, how->kind, NULL, commit_of(waiter), waiter);
+    if (mo_load_relaxed(&waiter->timer.place) != NULL)
         mo_timer_disarm(&waiter->timer);
     mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
     mo_race_acquire_last(waiter);
-    if (waiter->result == -ECANCELED)
+    if (__builtin_expect(waiter->result == -ECANCELED, 0))
         mo_task_saw_cancel(waiter->fiber->task);
     return waiter->result;
 }

@@ -129,15 +129,6 @@ struct mo_wait {
  * caller's node is still queued. The lock is not held on return. */
 int mo_wait(const struct mo_wait *wait);
 
-struct mo_worker;
-struct moirai_task;
-
-/* The part of a wait that yielding shares: saves what is the task's, makes its
- * forks ordinary tasks, leaves for `next` (NULL: any), calls after(arg) from
- * there, and restores. */
-void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
-                   struct moirai_task *next, void (*after)(void *), void *arg);
-
 /* The running task will not return through its exception handlers: ends them,
  * so that whoever runs here next is in none. Can wait. */
 void mo_wait_drop_exceptions(void);

@@ -12,9 +12,6 @@
  * back to `w->loop` when it ends. A task that waits goes straight to the next
  * task where it can, without passing the loop.
  *
- * Whoever switches leaves word in `w->after`, which is called on arrival: that
- * is how a stack is given back, or a wait committed, from another stack.
- *
  * After every switch the worker may be another one: nothing read before it is
  * used after it. Functions that switch re-read mo_self().
  *
@@ -25,11 +22,10 @@
 
 #include <errno.h>
 
-#include "arch/switch.h"
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
-#include "idle.h"
+#include "leave.h"
 #include "log.h"
 #include "os/sim.h"
 #include "runtime.h"
@@ -38,45 +34,19 @@
 #include "trace.h"
 
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
-#define TURNS 16                    /* tasks run between two housekeepings */
+#define TURNS 16                    /* tasks run between two housekeepings, */
+#define MOST_TURNS 64               /* or so many within a tick of the clock */
 
-/* Out of the way of who is not watched by a sanitizer. */
-static MO_APART void tell_arrival(struct mo_fiber *fiber)
+MO_APART void mo_arrive_watched(struct mo_fiber *fiber)
 {
     mo_sanitize_arrive(&fiber->sanitize);
     mo_sim_moved(&fiber->sanitize);
 }
 
-static MO_APART void tell_leaving(struct mo_fiber *from, struct mo_fiber *to,
-                                  bool dying)
+MO_APART void mo_leave_watched(struct mo_fiber *from, struct mo_fiber *to,
+                               bool dying)
 {
     mo_sanitize_leave(&from->sanitize, &to->sanitize, dying);
-}
-
-/* First thing on any stack that was switched to. */
-static inline void arrive(void)
-{
-    struct mo_worker *w = mo_here();
-    void (*after)(void *) = w->after;
-
-    if (__builtin_expect(mo_watched(), 0))
-        tell_arrival(w->fiber);
-    if (after != NULL) {
-        w->after = NULL;
-        after(w->after_arg);
-    }
-}
-
-static void go(struct mo_worker *w, struct mo_fiber *to, bool dying)
-{
-    struct mo_fiber *from = w->fiber;
-
-    w->fiber = to;
-    mo_count(&w->count.switches, 1);
-    if (__builtin_expect(mo_watched(), 0))
-        tell_leaving(from, to, dying);
-    mo_switch(&from->sp, to->sp);
-    arrive();
 }
 
 static void put_back(void *fiber)
@@ -85,51 +55,22 @@ static void put_back(void *fiber)
 }
 
 /* Leaves the running stack for the loop's, and gives it back from there. */
-static _Noreturn void retire(struct mo_worker *w)
+static MO_APART _Noreturn void retire(struct mo_worker *w)
 {
     mo_race_release(w->fiber->stack.base);  /* who runs here next is later */
     w->after = put_back;
     w->after_arg = w->fiber;
     w->task = NULL;
-    go(w, w->loop, true);
+    mo_go(w, w->loop, true);
     __builtin_unreachable();
 }
 
-/* How far inline forks may go on the stack that is about to run. On a small
- * stack, and under an ordered scheduler, the first fork takes the slow path. */
-static void limit_forks(struct mo_worker *w, const struct mo_fiber *to)
-{
-    bool fast = !w->runtime->ordered && !mo_race_on()
-             && to->stack.stack_class == MOIRAI_STACK_LOOP;
-
-    w->hot.fork_end = fast ? w->slots + MO_FORK_SLOTS : w->hot.fork_base;
-    mo_store_relaxed(&w->slots[0], 0);  /* for mo_frame_note; it is empty */
-}
-
-/* The task that is about to run is this worker's current one. */
-static void take_up(struct mo_worker *w, struct moirai_task *task)
-{
-    if (task->scope != w->done_scope && w->done_count != 0)
-        mo_scope_settle(w);
-    w->task = task;
-}
-
-static void resume(struct mo_worker *w, struct moirai_task *task)
-{
-    struct mo_fiber *to = task->fiber;
-
-    take_up(w, task);
-    limit_forks(w, to);
-    mo_trace(w, MO_TRACE_RESUME, task->id, 0);
-    go(w, to, false);
-}
-
 /* A task's function has returned; it was called on the running stack. */
-static void ended(struct moirai_task *task, int rc)
+static inline void ended(struct moirai_task *task, int rc)
 {
-    struct mo_worker *w = mo_self();
+    struct mo_worker *w = mo_here();
 
-    if (w == NULL)
+    if (__builtin_expect(w->task != task, 0))
         mo_runtime_orphaned();      /* the body forked, and returned twice */
     if (task->kind == MO_TASK_FRAME)
         mo_frame_finish(w, (struct moirai_frame *)task, rc, 0);
@@ -143,7 +84,7 @@ static void own_entry(void *arg)
     struct moirai_task *task;
 
     (void)arg;
-    arrive();
+    mo_arrive();
     task = mo_here()->task;
     mo_race_acquire_last(mo_here()->fiber->stack.base);
     mo_race_acquire_last(task);
@@ -154,17 +95,16 @@ static void own_entry(void *arg)
 static void start_own(struct mo_worker *w, struct moirai_task *task,
                       struct mo_fiber *fiber)
 {
-    take_up(w, task);
+    mo_take_up(w, task);
     mo_task_adopt(w, fiber, task);
-    limit_forks(w, fiber);
+    mo_limit_forks(w, fiber);
     mo_trace(w, MO_TRACE_START, task->id, 1);
-    go(w, fiber, false);
+    mo_go(w, fiber, false);
 }
 
-static void start_here(struct mo_worker *w, struct moirai_task *task)
+static inline void start_here(struct mo_worker *w, struct moirai_task *task)
 {
-    take_up(w, task);
-    limit_forks(w, w->fiber);
+    mo_take_up(w, task);
     mo_trace(w, MO_TRACE_START, task->id, 0);
     mo_race_acquire_last(task);
     ended(task, task->fn(task->arg));
@@ -172,25 +112,44 @@ static void start_here(struct mo_worker *w, struct moirai_task *task)
 
 static void loop_entry(void *arg);
 
-/* False: not now, there is no stack to go on if it waits. */
-static bool run_fresh(struct mo_worker *w, struct moirai_task *task)
+/* The loop is on its stack (again), where it calls fresh tasks. */
+static void settle_in(void)
 {
-    if (mo_task_wants_stack(task)) {
-        enum moirai_stack_class c = mo_task_class(task);
-        struct mo_fiber *fiber = mo_fiber_get(w, c, own_entry);
+    struct mo_worker *w = mo_here();
 
-        if (fiber != NULL) {
-            w->starved = false;
-            start_own(w, task, fiber);
-            return true;
-        }
-    }
-    if (w->spare == NULL) {
-        w->spare = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
-        if (w->spare == NULL)
-            return false;
-        w->starved = false;
-    }
+    mo_limit_forks(w, w->fiber);
+}
+
+/* On a stack of its own, if there is one. */
+static MO_COLD bool start_apart(struct mo_worker *w, struct moirai_task *task)
+{
+    struct mo_fiber *fiber = mo_fiber_get(w, mo_task_class(task), own_entry);
+
+    if (fiber == NULL)
+        return false;
+    w->starved = false;
+    start_own(w, task, fiber);
+    settle_in();
+    return true;
+}
+
+/* Gets the stack to go on if the next task waits. */
+static MO_COLD bool get_spare(struct mo_worker *w)
+{
+    w->spare = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
+    if (w->spare == NULL)
+        return false;
+    w->starved = false;
+    return true;
+}
+
+/* False: not now, there is no stack to go on if it waits. */
+static inline bool run_fresh(struct mo_worker *w, struct moirai_task *task)
+{
+    if (mo_task_wants_stack(task) && start_apart(w, task))
+        return true;
+    if (__builtin_expect(w->spare == NULL, 0) && !get_spare(w))
+        return false;
     start_here(w, task);
     return true;
 }
@@ -245,7 +204,8 @@ static struct moirai_task *steal_from(struct mo_worker *w,
         return &frame->task;
     if (rt->sched->steal == NULL)
         return NULL;
-    task = rt->sched->steal(rt->sched_state, w->sched, victim->sched);
+    task = rt->sched->steal(w->queue.state, w->queue.worker,
+                            victim->queue.worker);
     if (task != NULL) {
         mo_count(&w->count.stolen, 1);
         mo_trace(w, MO_TRACE_STEAL, task->id, victim->hot.index);
@@ -264,7 +224,7 @@ static struct moirai_task *look_around(struct mo_worker *w)
     for (uint32_t i = 0; i < n; i++)
         run_timers(w, rt->workers[i]);
     if (task == NULL)
-        task = rt->sched->pop(rt->sched_state, w->sched);
+        task = mo_worker_pop(w);
     for (uint32_t i = 0; task == NULL && i < n; i++) {
         struct mo_worker *victim = rt->workers[(first + i) % n];
 
@@ -276,7 +236,7 @@ static struct moirai_task *look_around(struct mo_worker *w)
 
 /* Spins a little, then sleeps, until there is something. NULL: the runtime
  * exits. */
-static struct moirai_task *look_harder(struct mo_worker *w)
+static MO_COLD struct moirai_task *look_harder(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
     bool simulated = rt->os->sim != NULL;
@@ -304,9 +264,16 @@ static struct moirai_task *look_harder(struct mo_worker *w)
     }
 }
 
-static bool look_is_due(struct mo_worker *w)
+/* Tasks that take no time need not be looked after so often. */
+static void give_turns(struct mo_worker *w)
 {
-    return w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL;
+    int64_t now = w->runtime->os->coarse(w->runtime->os);
+    uint32_t more = w->turns_given < MOST_TURNS ? w->turns_given * 2
+                                                : MOST_TURNS;
+
+    w->turns_given = now == w->clock_ns && more != 0 ? more : TURNS;
+    w->turns_left = w->turns_given;
+    w->clock_ns = now;
 }
 
 /* A worker that always has work of its own still looks at one other, round and
@@ -318,8 +285,7 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     struct mo_worker *other = rt->workers[w->watched % rt->worker_count];
     uint32_t turn = mo_load_relaxed(&other->turns);
 
-    w->turns_left = TURNS;
-    w->clock_ns = rt->os->coarse(rt->os);
+    give_turns(w);
     run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % rt->worker_count];
@@ -333,18 +299,18 @@ static struct moirai_task *keep_house(struct mo_worker *w)
 /* Whoever ran last may have given the next task; it goes first unless it is
  * time to look around, lest two tasks that give each other their turn keep all
  * others waiting. */
-static struct moirai_task *next(struct mo_worker *w)
+static MO_COLD struct moirai_task *look(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
     struct moirai_task *given = w->given;
     struct moirai_task *task = NULL;
 
     w->given = NULL;
-    if (given != NULL && !look_is_due(w))
+    if (given != NULL && !mo_look_is_due(w))
         return given;
-    mo_count(&w->turns, 1);
-    if (w->turns_left-- == 0)
+    if (w->turns_left == 0)
         task = keep_house(w);
+    mo_take_turn(w);
     w->inbox_first = !w->inbox_first;   /* two pinned tasks that give each */
     if (task == NULL && w->inbox_first) /* other the turn are not all */
         task = take_inbox(w);
@@ -353,15 +319,27 @@ static struct moirai_task *next(struct mo_worker *w)
     else if (given != NULL)
         task = given;
     if (task == NULL)
-        task = rt->sched->pop(rt->sched_state, w->sched);
+        task = mo_worker_pop(w);
     if (task == NULL)
         task = look_harder(w);          /* the inbox again, to begin with */
     return task;
 }
 
+static inline struct moirai_task *next(struct mo_worker *w)
+{
+    struct moirai_task *task;
+
+    if (w->given != NULL || mo_look_is_due(w))
+        return look(w);
+    mo_take_turn(w);
+    task = mo_worker_pop(w);
+    return __builtin_expect(task != NULL, 1) ? task : look_harder(w);
+}
+
 /* The stack plugin has nothing left: lets others end and give some back. Said
  * once, until there is one again. */
-static void wait_for_stack(struct mo_worker *w, struct moirai_task *task)
+static MO_COLD void wait_for_stack(struct mo_worker *w,
+                                   struct moirai_task *task)
 {
     struct moirai_runtime *rt = w->runtime;
 
@@ -374,10 +352,12 @@ static void wait_for_stack(struct mo_worker *w, struct moirai_task *task)
     mo_park(&w->parker, mo_runtime_now(rt) + NO_STACK_NS);
 }
 
-static void loop_entry(void *arg)
+/* Compilers take what ends in a call that does not return for cold. */
+static __attribute__((hot)) void loop_entry(void *arg)
 {
     (void)arg;
-    arrive();
+    mo_arrive();
+    settle_in();
     for (;;) {
         struct mo_worker *w = mo_here();
         struct moirai_task *task;
@@ -387,66 +367,46 @@ static void loop_entry(void *arg)
         task = next(w);
         if (task == NULL)
             break;
-        if (task->fiber != NULL)
-            resume(w, task);
-        else if (!run_fresh(w, task))
+        if (task->fiber != NULL) {
+            mo_resume(w, task);
+            settle_in();
+        } else if (!run_fresh(w, task)) {
             wait_for_stack(w, task);
+        }
     }
     mo_here()->loop = &mo_here()->native;
     retire(mo_here());
 }
 
-void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task)
+/* From a thread that is no worker of the runtime. */
+static MO_COLD void ready_from_outside(struct moirai_runtime *rt,
+                                       struct mo_worker *place,
+                                       struct moirai_task *task)
 {
-    struct mo_worker *w = mo_self_in(rt);
-    struct mo_worker *place = mo_task_place(rt, task);
-
-    if (w != NULL)
-        mo_trace(w, MO_TRACE_READY, task->id, 0);
-    else
-        mo_add(&rt->visitors, 1);
+    mo_add(&rt->visitors, 1);
     if (place != NULL) {
         put_inbox(place, task);
     } else {
-        rt->sched->push(rt->sched_state, w != NULL ? w->sched : NULL, task);
-        if (w == NULL || rt->worker_count > 1)
-            mo_idle_notify(rt);
+        rt->sched->push(rt->sched_state, NULL, task);
+        mo_idle_notify(rt);
     }
-    if (w == NULL)
-        mo_sub(&rt->visitors, 1);
+    mo_sub(&rt->visitors, 1);
 }
 
-/* May the next task be switched to at once, or should the loop have a look? */
-static bool take_turn(struct mo_worker *w)
+void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task)
 {
-    if (look_is_due(w))
-        return false;
-    w->turns_left--;
-    mo_count(&w->turns, 1);
-    return true;
-}
+    struct mo_worker *w = mo_self_in(rt);
+    struct mo_worker *place = mo_task_place(task);
 
-void mo_worker_leave(struct mo_worker *w, struct moirai_task *task,
-                     void (*after)(void *), void *arg)
-{
-    struct moirai_runtime *rt = w->runtime;
-    bool at_once = take_turn(w);
-
-    if (w->fiber == w->loop) {
-        w->loop = w->spare;
-        w->spare = NULL;
-    }
-    w->after = after;
-    w->after_arg = arg;
-    if (task == NULL && at_once)
-        task = rt->sched->pop(rt->sched_state, w->sched);
-    if (task != NULL && at_once && task->fiber != NULL) {
-        resume(w, task);
+    if (w == NULL) {
+        ready_from_outside(rt, place, task);
         return;
     }
-    w->given = task;
-    w->task = NULL;
-    go(w, w->loop, false);
+    mo_trace(w, MO_TRACE_READY, task->id, 0);
+    if (__builtin_expect(place == NULL, 1))
+        mo_worker_push(w, task);
+    else
+        put_inbox(place, task);
 }
 
 /* A borrowed stack cannot be unwound to the loop beneath it, so it is given
@@ -470,7 +430,7 @@ bool mo_worker_sees_work(struct mo_worker *w)
     for (uint32_t i = 0; i < rt->worker_count; i++)
         if (mo_frame_stealable(rt->workers[i]))
             return true;
-    return !rt->sched->empty(rt->sched_state, w->sched);
+    return !rt->sched->empty(w->queue.state, w->queue.worker);
 }
 
 int mo_worker_prepare(struct mo_worker *w)
@@ -506,16 +466,19 @@ void mo_worker_main(void *arg)
     struct mo_worker *w = arg;
 
     moirai_self_worker = &w->hot;
+    w->errno_at = &errno;
+    if (__cxa_get_globals != NULL)
+        w->cxx_at = __cxa_get_globals();
     mo_sanitize_native(&w->native.sanitize);
     w->fiber = &w->native;
     w->runtime->os->parker_init(w->runtime->os, &w->parker);
     if (w->runtime->os->sim == NULL)
         begin_signals(w);
-    go(w, w->loop, false);
+    mo_go(w, w->loop, false);
     w = mo_here();
     mo_fault_stack_fini(&w->signal_stack);
     if (w->spare != NULL)
         mo_fiber_put(w, w->spare);
     w->spare = NULL;
-    moirai_self_worker = &mo_outside;
+    moirai_self_worker = mo_outside;
 }

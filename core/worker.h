@@ -23,6 +23,7 @@
 #include "arch/cpu.h"
 #include "arch/sanitize.h"
 #include "arch/self.h"
+#include "idle.h"
 #include "lock.h"
 #include "os/os.h"
 #include "setup.h"
@@ -104,6 +105,17 @@ struct mo_site_counters {           /* likewise */
     MO_ATOMIC(uint64_t) adopted;    /* it, or a fork of it, got a stack */
 };
 
+/* The scheduler plugin, as this worker calls it. */
+struct mo_queue_ops {
+    void *state;                    /* the plugin's */
+    void *worker;                   /* its part of this worker */
+    void (*push)(void *state, void *worker, struct moirai_task *task);
+    struct moirai_task *(*pop)(void *state, void *worker);
+    struct moirai_task *(*pop_oldest)(void *state, void *worker);
+    struct moirai_sched_local *local;   /* NULL: it has none */
+    bool alone;                     /* there are no other workers to wake */
+};
+
 struct mo_worker {
     struct moirai_worker hot;       /* first: inline paths point here */
     struct moirai_runtime *runtime;
@@ -111,29 +123,36 @@ struct mo_worker {
     struct moirai_task *task;       /* running now; NULL in the loop */
     struct mo_fiber *loop;          /* where the loop is, or was left */
     struct mo_fiber *spare;         /* where it goes on if a task keeps that */
-    void *sched;                    /* the scheduler plugin's part */
     void (*after)(void *arg);       /* to be called on arrival elsewhere */
     void *after_arg;
     struct moirai_task *given;      /* the loop is to run this one next */
-    struct moirai_scope *done_scope;    /* whose ended tasks are not yet */
-    int64_t done_count;                 /* taken off its count */
+    struct moirai_scope *owed_scope;    /* counts this many tasks too many: */
+    int64_t owed;                       /* ended, or not spawned yet */
     uint32_t turns;                 /* times it took up a task; any may read */
     uint32_t turns_left;            /* before housekeeping is due */
+    uint64_t *trace;                /* ring of events; NULL: off */
+    bool noted;                     /* tasks are limited, traced, or watched
+                                     * by TSan: no short cuts */
+    uint32_t next_id, id_step;
+    struct mo_queue_ops queue;
+    struct mo_magazine tasks;
+    struct mo_site_counters *sites; /* MO_SITES of them */
+    int *errno_at;                  /* the thread's errno, and what libstdc++ */
+    void **cxx_at;                  /* keeps for it; NULL: is not there */
+    struct mo_counters count;
+
     int64_t clock_ns;               /* when it last looked at the clock */
+    uint32_t turns_given;           /* turns_left after the last one */
     uint32_t watched, watched_turn; /* another worker, and its turns then */
-    uint32_t next_id;
-    uint64_t random;
     uint32_t fork_split;            /* slots below it were made public */
+    uint64_t random;
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool starved;                   /* there was no stack for its last task */
-    uint64_t *trace;                /* ring of events; NULL: off */
     uint64_t trace_at, trace_mask;
-    struct mo_magazine tasks, handles;
+    struct mo_magazine handles;
     struct mo_fiber *pool[MOIRAI_STACK_CLASSES];
     uint32_t pooled[MOIRAI_STACK_CLASSES];
-    struct mo_counters count;
-    struct mo_site_counters *sites; /* MO_SITES of them */
     uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
@@ -211,14 +230,18 @@ static inline struct mo_worker *mo_self(void)
 {
     struct moirai_worker *self = moirai_self();
 
-    return self != &mo_outside ? (struct mo_worker *)self : NULL;
+    return self != mo_outside ? (struct mo_worker *)self : NULL;
 }
 
-/* The same where it is known that there is one. */
+/* The same where it is known that there is one, or for who asks for its task
+ * next: outside there is none. */
 static inline struct mo_worker *mo_here(void)
 {
     return (struct mo_worker *)moirai_self();
 }
+
+_Static_assert(offsetof(struct mo_worker, task) + sizeof(void *)
+               <= sizeof mo_outside, "outside, task is NULL");
 
 /* Is this a task (or loop) of that runtime? */
 static inline struct mo_worker *mo_self_in(const struct moirai_runtime *rt)
@@ -247,11 +270,48 @@ static inline uint32_t mo_worker_random(struct mo_worker *w, uint32_t n)
  * worker that may run it, and sees to it that somebody is awake. */
 void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task);
 
-/* Leaves the running fiber, which is its task's, for `next` (NULL: whatever
- * the scheduler says), and returns when the task is resumed, perhaps by
- * another worker. after(arg) is called from the next stack. */
-void mo_worker_leave(struct mo_worker *w, struct moirai_task *next,
-                     void (*after)(void *), void *arg);
+/* The same by `w`, for a task that any worker may run. */
+static inline void mo_worker_push(struct mo_worker *w,
+                                  struct moirai_task *task)
+{
+    struct moirai_sched_local *local = w->queue.local;
+
+    if (__builtin_expect(local == NULL
+                         || !moirai_deque_push(&local->deque, task), 0))
+        w->queue.push(w->queue.state, w->queue.worker, task);
+    if (!w->queue.alone)
+        mo_idle_notify(w->runtime);
+}
+
+/* What the scheduler says that `w` should run next, or NULL. */
+static inline struct moirai_task *mo_worker_pop(struct mo_worker *w)
+{
+    struct moirai_sched_local *local = w->queue.local;
+    struct moirai_task *task = NULL;
+
+    if (local != NULL && local->pops > 1)
+        task = local->alone ? moirai_deque_take_alone(&local->deque)
+                            : moirai_deque_take(&local->deque);
+    if (__builtin_expect(task == NULL, 0))
+        return w->queue.pop(w->queue.state, w->queue.worker);
+    local->pops--;
+    return task;
+}
+
+/* The same when a task gives up its turn. */
+static inline struct moirai_task *mo_worker_pop_oldest(struct mo_worker *w)
+{
+    struct moirai_sched_local *local = w->queue.local;
+    struct moirai_task *task = NULL;
+
+    if (local != NULL && local->pops > 1)
+        task = local->alone ? moirai_deque_take_oldest_alone(&local->deque)
+                            : moirai_deque_take_oldest(&local->deque);
+    if (__builtin_expect(task == NULL, 0))
+        return w->queue.pop_oldest(w->queue.state, w->queue.worker);
+    local->pops--;
+    return task;
+}
 
 /* Ends the running task without returning through its frames. */
 _Noreturn void mo_worker_abandon(struct mo_worker *w);
@@ -261,6 +321,9 @@ bool mo_worker_sees_work(struct mo_worker *w);
 
 /* Gets the stack that the loop begins on, and one of a task's. 0 or -ENOMEM. */
 int mo_worker_prepare(struct mo_worker *w);
+
+/* Of libstdc++, if it is there. */
+void *__cxa_get_globals(void) __attribute__((weak));
 
 /* What a worker thread does from start to exit. */
 void mo_worker_main(void *worker);

@@ -22,7 +22,7 @@ trap 'rm -rf "$work"' EXIT
 # Compilers may put an instruction of their own before the last of ours.
 called='<moirai_self>'
 case $($objdump -f "$library" | sed -n 's/.*file format //p') in
-elf64-x86-64) near=2 read='mov +%fs:\(%r' ;;
+elf64-x86-64) near=2 read='mov +%fs:(0x0)?\(%r' ;;
 elf64-littleaarch64) near=2 read='mrs\t.*tpidr_el0' ;;
 elf64-littleriscv) near=4 read='add\t.*,tp$' ;;
 elf32-i386 | elf32-littlearm) near=3 read=$called ;;

@@ -98,6 +98,13 @@ static inline bool mo_watched(void)
 #define MO_APART __attribute__((noinline))
 #endif
 
+/* The same for what is rarely called at all. */
+#ifdef MO_SANITIZE_THREAD
+#define MO_COLD
+#else
+#define MO_COLD __attribute__((noinline, cold))
+#endif
+
 #define MO_TSAN_NO_ORDER 1u         /* a flag of __tsan_switch_to_fiber */
 
 /* Is TSan there at all? */

@@ -14,15 +14,15 @@
 
 /* No room for a fork, and nothing to join: both go the slow path. */
 static uintptr_t outside_slots[2];
-struct moirai_worker mo_outside = {
+struct moirai_worker mo_outside[8] = {{
     .fork_top = &outside_slots[1],
     .fork_end = &outside_slots[1],
     .fork_base = &outside_slots[1],
-};
+}};
 
 _Thread_local struct moirai_worker *moirai_self_worker
     __attribute__((tls_model("initial-exec"), visibility("default")))
-    = &mo_outside;
+    = mo_outside;
 
 _Thread_local struct mo_sim *mo_self_sim;
 

@@ -29,6 +29,7 @@
 #ifndef MOIRAI_SCHED_H
 #define MOIRAI_SCHED_H
 
+#include <moirai/deque.h>
 #include <moirai/plugin.h>
 #include <moirai/task.h>
 
@@ -44,6 +45,19 @@ extern "C" {
 /* Runs on the simulator: one thread, virtual clock, seeded choices. Its config
  * struct begins with `uint64_t seed`, which the core reads. */
 #define MOIRAI_SCHED_SIM 2u
+
+/* The worker state begins with a struct moirai_sched_local: the core pushes to
+ * its deque, and takes from it, without a call. */
+#define MOIRAI_SCHED_DEQUE 4u
+
+struct moirai_sched_local {
+    struct moirai_deque deque;      /* of what this worker pushed */
+    /* Pops until the plugin wants to be asked. Each pop counts it down; the
+     * core goes by the deque alone as long as it is more than 1, and pop, which
+     * is called otherwise and when the deque is empty, sets it anew. */
+    uint64_t pops MOIRAI_DEQUE_ALIGNED;
+    bool alone;                     /* constant: there are no thieves */
+};
 
 /* What a scheduler may know about the runtime; constant. */
 struct moirai_sched_env {

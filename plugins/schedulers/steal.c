@@ -14,8 +14,8 @@
  * to make it grow, the task goes to the inbox too.
  *
  * Shared: a push or pop writes the worker's own deque and nothing else that
- * other threads use; see deque.h for why no task is lost or given out twice.
- * The inbox's lock is taken for a bounded number of steps, and a waiter that
+ * other threads use; see moirai/deque.h for why no task is lost or given out
+ * twice. The inbox's lock is taken for a bounded number of steps, and a waiter that
  * has spun for a while gives up the processor, as the holder may be off it.
  *
  * Rejected: a list that pushers swap themselves onto, without a lock: a worker
@@ -28,10 +28,10 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <stdatomic.h>
 
-#include "deque.h"
-
+#define STEAL_RARE __attribute__((noinline))    /* keeps it off the usual way */
 #define STEAL_SLOTS 1024            /* of a new deque: 8 KiB */
 #define STEAL_SPINS 200             /* loads: some 100 ns */
 
@@ -41,9 +41,8 @@ struct steal_config {
 };
 
 struct steal_worker {
-    struct deque deque;
-    alignas(DEQUE_LINE) uint64_t pops;  /* since the last fair one; own */
-    bool inbox_next;                /* whose turn the next fair one is; own */
+    struct moirai_sched_local local;    /* pops: until the next fair one */
+    bool inbox_next;                /* whose turn the next fair one is */
 };
 
 struct steal {
@@ -53,7 +52,7 @@ struct steal {
     uint32_t worker_count;          /* constant */
     uint32_t batch;                 /* constant */
 
-    alignas(DEQUE_LINE) atomic_bool locked; /* guards the inbox */
+    alignas(MOIRAI_DEQUE_LINE) atomic_bool locked; /* guards the inbox */
     struct moirai_task *head;       /* oldest */
     struct moirai_task *tail;       /* meaningful only while head is set */
     atomic_uint_least64_t waiting;  /* tasks in it; written under the lock */
@@ -111,10 +110,12 @@ static int steal_worker_init(void *state, void *worker, uint32_t index,
     struct steal *s = state;
     struct steal_worker *w = worker;
 
-    if (deque_init(&w->deque, s->host, STEAL_SLOTS) != 0)
+    if (moirai_deque_init(&w->local.deque, s->host, STEAL_SLOTS) != 0)
         return moirai_error_set(err, -ENOMEM,
                                 "steal: no memory for the queue of worker %u",
                                 (unsigned)index);
+    w->local.pops = s->fairness;
+    w->local.alone = s->worker_count == 1;
     s->workers[index] = w;
     return 0;
 }
@@ -128,7 +129,7 @@ static void steal_worker_fini(void *state, void *worker)
         if (s->workers[i] == w)
             s->workers[i] = NULL;
     }
-    deque_fini(&w->deque);
+    moirai_deque_fini(&w->local.deque);
 }
 
 static uint64_t steal_inbox_length(struct steal *s)
@@ -143,7 +144,8 @@ static void steal_inbox_add(struct steal *s, uint64_t n)
     atomic_store_explicit(&s->waiting, waiting + n, memory_order_release);
 }
 
-static void steal_inbox_push(struct steal *s, struct moirai_task *task)
+static STEAL_RARE void steal_inbox_push(struct steal *s,
+                                        struct moirai_task *task)
 {
     task->next = NULL;
     steal_lock(s);
@@ -180,14 +182,14 @@ static void steal_push(void *state, void *worker, struct moirai_task *task)
 {
     struct steal_worker *w = worker;
 
-    if (w == NULL || !deque_push(&w->deque, task))
+    if (w == NULL || !moirai_deque_push(&w->local.deque, task))
         steal_inbox_push(state, task);
 }
 
 /* Returns the oldest task of the inbox and moves the rest of the worker's fair
  * share to its deque, as far as there is room without growing. */
-static struct moirai_task *steal_inbox_pop(struct steal *s,
-                                           struct steal_worker *w)
+static STEAL_RARE struct moirai_task *steal_inbox_pop(struct steal *s,
+                                                      struct steal_worker *w)
 {
     uint64_t share = steal_inbox_length(s);
     uint64_t room;
@@ -196,7 +198,7 @@ static struct moirai_task *steal_inbox_pop(struct steal *s,
 
     if (share == 0)
         return NULL;
-    room = (uint64_t)deque_room(&w->deque);
+    room = (uint64_t)moirai_deque_room(&w->local.deque);
     share = (share + s->worker_count - 1) / s->worker_count;
     if (share > s->batch)
         share = s->batch;
@@ -215,48 +217,53 @@ static struct moirai_task *steal_inbox_pop(struct steal *s,
     return first;
 }
 
+static struct moirai_task *steal_take_oldest(struct steal_worker *w)
+{
+    return w->local.alone ? moirai_deque_take_oldest_alone(&w->local.deque)
+                          : moirai_deque_take_oldest(&w->local.deque);
+}
+
 /* The pop that keeps old tasks from starving behind new ones. */
-static struct moirai_task *steal_fair_pop(struct steal *s,
-                                          struct steal_worker *w)
+static STEAL_RARE struct moirai_task *steal_fair_pop(struct steal *s,
+                                                     struct steal_worker *w)
 {
     struct moirai_task *task = NULL;
 
-    w->pops = 0;
+    w->local.pops = s->fairness;
     w->inbox_next = !w->inbox_next;
     if (w->inbox_next)
         task = steal_inbox_pop(s, w);
     if (task == NULL)
-        task = deque_take_oldest(&w->deque);
+        task = steal_take_oldest(w);
     return task;
 }
 
 static struct moirai_task *steal_pop(void *state, void *worker)
 {
-    struct steal *s = state;
     struct steal_worker *w = worker;
     struct moirai_task *task = NULL;
 
-    if (++w->pops >= s->fairness)
-        task = steal_fair_pop(s, w);
+    if (--w->local.pops == 0)
+        task = steal_fair_pop(state, w);
     if (task == NULL)
-        task = deque_take(&w->deque);
+        task = w->local.alone ? moirai_deque_take_alone(&w->local.deque)
+                              : moirai_deque_take(&w->local.deque);
     if (task == NULL)
-        task = steal_inbox_pop(s, w);
+        task = steal_inbox_pop(state, w);
     return task;
 }
 
 static struct moirai_task *steal_pop_oldest(void *state, void *worker)
 {
-    struct steal *s = state;
     struct steal_worker *w = worker;
     struct moirai_task *task = NULL;
 
-    if (++w->pops >= s->fairness)
-        task = steal_fair_pop(s, w);
+    if (--w->local.pops == 0)
+        task = steal_fair_pop(state, w);
     if (task == NULL)
-        task = deque_take_oldest(&w->deque);
+        task = steal_take_oldest(w);
     if (task == NULL)
-        task = steal_inbox_pop(s, w);
+        task = steal_inbox_pop(state, w);
     return task;
 }
 
@@ -265,14 +272,14 @@ static struct moirai_task *steal_steal(void *state, void *worker, void *victim)
 {
     struct steal *s = state;
     struct steal_worker *v = victim;
-    int64_t n = (deque_length(&v->deque) + 1) / 2;
-    struct moirai_task *first = deque_take_oldest(&v->deque);
+    int64_t n = (moirai_deque_length(&v->local.deque) + 1) / 2;
+    struct moirai_task *first = moirai_deque_take_oldest(&v->local.deque);
     struct moirai_task *task;
 
     if (n > s->batch)
         n = s->batch;
     for (int64_t i = 1; i < n && first != NULL; i++) {
-        if (!deque_steal(&v->deque, &task) || task == NULL)
+        if (!moirai_deque_steal(&v->local.deque, &task) || task == NULL)
             break;                  /* others are at it: leave it to them */
         steal_push(s, worker, task);
     }
@@ -287,7 +294,9 @@ static bool steal_empty(void *state, void *worker)
     if (steal_inbox_length(s) != 0)
         return false;
     for (uint32_t i = 0; i < s->worker_count; i++) {
-        if (s->workers[i] != NULL && deque_length(&s->workers[i]->deque) != 0)
+        struct steal_worker *w = s->workers[i];
+
+        if (w != NULL && moirai_deque_length(&w->local.deque) != 0)
             return false;
     }
     return true;
@@ -300,7 +309,7 @@ static uint64_t steal_length(void *state)
 
     for (uint32_t i = 0; i < s->worker_count; i++) {
         if (s->workers[i] != NULL)
-            n += (uint64_t)deque_length(&s->workers[i]->deque);
+            n += (uint64_t)moirai_deque_length(&s->workers[i]->local.deque);
     }
     return n;
 }
@@ -317,7 +326,11 @@ static const struct moirai_option steal_options[] = {
     { .name = NULL },
 };
 
+_Static_assert(offsetof(struct steal_worker, local) == 0,
+               "what MOIRAI_SCHED_DEQUE says");
+
 static const struct moirai_sched_ops steal_ops = {
+    .flags = MOIRAI_SCHED_DEQUE,
     .state_size = sizeof(struct steal),
     .worker_size = sizeof(struct steal_worker),
     .init = steal_init,

@@ -11,11 +11,12 @@
  */
 static void point(void);
 #define MOIRAI_ATOMIC_POINT() point()
-#include "deque.h"
+#include <moirai/deque.h>
 
 #include "conformance.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -25,23 +26,23 @@ static void point(void);
 static struct moirai_task tasks[TASKS];
 static atomic_uint taken[TASKS];
 
-static void set_up(struct deque *d, int64_t slots)
+static void set_up(struct moirai_deque *d, int64_t slots)
 {
     memset(d, 0, sizeof *d);
-    CHECK_EQ(deque_init(d, conformance_host(), slots), 0);
+    CHECK_EQ(moirai_deque_init(d, conformance_host(), slots), 0);
 }
 
-static void tear_down(struct deque *d)
+static void tear_down(struct moirai_deque *d)
 {
-    CHECK_EQ(deque_length(d), 0);
-    deque_fini(d);
+    CHECK_EQ(moirai_deque_length(d), 0);
+    moirai_deque_fini(d);
     CHECK_EQ(conformance_allocations(), 0);
 }
 
-static void push(struct deque *d, int first, int n)
+static void push(struct moirai_deque *d, int first, int n)
 {
     for (int i = first; i < first + n; i++)
-        CHECK(deque_push(d, &tasks[i]));
+        CHECK(moirai_deque_push(d, &tasks[i]));
 }
 
 /* The number of the task; -1: none. */
@@ -50,37 +51,37 @@ static int64_t number(const struct moirai_task *task)
     return task == NULL ? -1 : task - tasks;
 }
 
-static int64_t steal(struct deque *d)
+static int64_t steal(struct moirai_deque *d)
 {
     struct moirai_task *task;
 
-    CHECK(deque_steal(d, &task));
+    CHECK(moirai_deque_steal(d, &task));
     return number(task);
 }
 
 TEST(deque, owner_takes_newest_and_thief_oldest)
 {
-    struct deque d;
+    struct moirai_deque d;
 
     set_up(&d, 8);
     push(&d, 0, 6);
-    CHECK_EQ(deque_length(&d), 6);
-    CHECK_EQ(number(deque_take(&d)), 5);
+    CHECK_EQ(moirai_deque_length(&d), 6);
+    CHECK_EQ(number(moirai_deque_take(&d)), 5);
     CHECK_EQ(steal(&d), 0);
-    CHECK_EQ(number(deque_take_oldest(&d)), 1);
-    CHECK_EQ(number(deque_take(&d)), 4);
+    CHECK_EQ(number(moirai_deque_take_oldest(&d)), 1);
+    CHECK_EQ(number(moirai_deque_take(&d)), 4);
     CHECK_EQ(steal(&d), 2);
-    CHECK_EQ(number(deque_take(&d)), 3);
-    CHECK_EQ(number(deque_take(&d)), -1);
+    CHECK_EQ(number(moirai_deque_take(&d)), 3);
+    CHECK_EQ(number(moirai_deque_take(&d)), -1);
     CHECK_EQ(steal(&d), -1);
-    CHECK_EQ(number(deque_take_oldest(&d)), -1);
+    CHECK_EQ(number(moirai_deque_take_oldest(&d)), -1);
     tear_down(&d);
 }
 
 TEST(deque, grows_from_any_position)
 {
     for (int before = 0; before < 20; before++) {
-        struct deque d;
+        struct moirai_deque d;
 
         set_up(&d, 2);
         push(&d, 0, before);
@@ -89,7 +90,7 @@ TEST(deque, grows_from_any_position)
         push(&d, 0, 500);
         for (int i = 0; i < 250; i++) {
             CHECK_EQ(steal(&d), i);
-            CHECK_EQ(number(deque_take(&d)), 499 - i);
+            CHECK_EQ(number(moirai_deque_take(&d)), 499 - i);
         }
         tear_down(&d);
     }
@@ -97,20 +98,20 @@ TEST(deque, grows_from_any_position)
 
 TEST(deque, full_and_without_memory_refuses_and_keeps_all)
 {
-    struct deque d;
+    struct moirai_deque d;
 
     set_up(&d, 4);
     conformance_allow(0);
-    CHECK_EQ(deque_room(&d), 4);
+    CHECK_EQ(moirai_deque_room(&d), 4);
     push(&d, 0, 4);
-    CHECK_EQ(deque_room(&d), 0);
-    CHECK(!deque_push(&d, &tasks[4]));
+    CHECK_EQ(moirai_deque_room(&d), 0);
+    CHECK(!moirai_deque_push(&d, &tasks[4]));
     CHECK_EQ(steal(&d), 0);
     push(&d, 4, 1);
-    CHECK(!deque_push(&d, &tasks[5]));
+    CHECK(!moirai_deque_push(&d, &tasks[5]));
     conformance_allow(-1);
     push(&d, 5, 1);
-    CHECK_EQ(deque_room(&d), 3);
+    CHECK_EQ(moirai_deque_room(&d), 3);
     for (int i = 1; i < 6; i++)
         CHECK_EQ(steal(&d), i);
     tear_down(&d);
@@ -118,16 +119,16 @@ TEST(deque, full_and_without_memory_refuses_and_keeps_all)
 
 TEST(deque, owner_and_thief_lines_are_apart)
 {
-    struct deque d;
+    struct moirai_deque d;
 
-    CHECK_EQ((char *)&d.top - (char *)&d.bottom, DEQUE_LINE);
-    CHECK_EQ(sizeof d, 2 * DEQUE_LINE);
-    CHECK_EQ((uintptr_t)&d % DEQUE_LINE, 0);
+    CHECK_EQ((char *)&d.top - (char *)&d.bottom, MOIRAI_DEQUE_LINE);
+    CHECK_EQ(sizeof d, 2 * MOIRAI_DEQUE_LINE);
+    CHECK_EQ((uintptr_t)&d % MOIRAI_DEQUE_LINE, 0);
 }
 
 /* --- threads ------------------------------------------------------------ */
 
-static struct deque shared;
+static struct moirai_deque shared;
 static atomic_bool over;
 
 static void count(struct moirai_task *task)
@@ -142,7 +143,7 @@ static void *thief(void *arg)
     while (!atomic_load(&over)) {
         struct moirai_task *task;
 
-        if (deque_steal(&shared, &task) && task != NULL)
+        if (moirai_deque_steal(&shared, &task) && task != NULL)
             count(task);
     }
     return NULL;
@@ -159,13 +160,13 @@ static void own(int n)
 
         for (int j = 0; j < k && pushed < n; j++) {
             tasks[pushed].arg = (void *)(uintptr_t)(pushed + 1);
-            CHECK(deque_push(&shared, &tasks[pushed++]));
+            CHECK(moirai_deque_push(&shared, &tasks[pushed++]));
         }
         for (int j = 0; j < k; j++) {
             struct moirai_task *task;
 
-            task = i % 7 == 0 ? deque_take_oldest(&shared)
-                              : deque_take(&shared);
+            task = i % 7 == 0 ? moirai_deque_take_oldest(&shared)
+                              : moirai_deque_take(&shared);
             if (task != NULL)
                 count(task);
         }
@@ -184,7 +185,7 @@ static void fight(int thieves)
     for (int i = 0; i < thieves; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, thief, NULL), 0);
     own(TASKS);
-    while ((task = deque_take(&shared)) != NULL)
+    while ((task = moirai_deque_take(&shared)) != NULL)
         count(task);
     atomic_store(&over, true);
     for (int i = 0; i < thieves; i++)
@@ -232,7 +233,7 @@ struct coroutine {
 
 static struct coroutine actors[ACTORS];
 static ucontext_t explorer;
-static struct deque explored;
+static struct moirai_deque explored;
 static int running = -1;            /* actor; -1: nobody can be stopped */
 static int pushed;
 static int gone[TASKS];             /* how often it was taken */
@@ -255,12 +256,12 @@ static void act(int self)
 
     for (const enum step *s = actors[self].script; *s != END; s++) {
         if (*s == PUSH)
-            CHECK(deque_push(&explored, &tasks[pushed++]));
+            CHECK(moirai_deque_push(&explored, &tasks[pushed++]));
         else if (*s == TAKE)
-            task = deque_take(&explored);
+            task = moirai_deque_take(&explored);
         else if (*s == OLDEST)
-            task = deque_take_oldest(&explored);
-        else if (!deque_steal(&explored, &task))
+            task = moirai_deque_take_oldest(&explored);
+        else if (!moirai_deque_steal(&explored, &task))
             task = NULL;            /* it was somebody else's */
         if (*s != PUSH && task != NULL)
             gone[number(task)]++;
@@ -318,7 +319,7 @@ static void explore_once(const enum step script[ACTORS][9], int given,
         swapcontext(&explorer, &actors[current].context);
         running = -1;
     }
-    for (struct moirai_task *t; (t = deque_take(&explored)) != NULL;)
+    for (struct moirai_task *t; (t = moirai_deque_take(&explored)) != NULL;)
         gone[number(t)]++;
     for (int i = 0; i < pushed; i++)
         CHECK_FMT(gone[i] == 1, "task %d was taken %d times", i, gone[i]);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * leave.h - from one stack to the next: what every switch does.
+ *
+ * All of it is inline, so that a wait is one function from the call to the
+ * switch: each return behind a switch goes where the processor does not expect
+ * it, unless the stack before was left from the same place.
+ *
+ * Whoever switches leaves word in `w->after`, which is called on arrival: that
+ * is how a stack is given back, or a wait committed, from another stack.
+ *
+ * After every switch the worker may be another one: nothing read before it is
+ * used after it.
+ */
+#ifndef MO_LEAVE_H
+#define MO_LEAVE_H
+
+#include "arch/switch.h"
+#include "fault.h"
+#include "fiber.h"
+#include "frame.h"
+#include "scope.h"
+#include "task.h"
+#include "trace.h"
+#include "worker.h"
+
+/* Out of the way of who is not watched by a sanitizer. */
+void mo_leave_watched(struct mo_fiber *from, struct mo_fiber *to, bool dying);
+void mo_arrive_watched(struct mo_fiber *fiber);
+
+/* First thing on any stack that was switched to. */
+static inline void mo_arrive(void)
+{
+    struct mo_worker *w = mo_here();
+    void (*after)(void *) = w->after;
+
+    if (__builtin_expect(mo_watched(), 0))
+        mo_arrive_watched(w->fiber);
+    if (after != NULL) {
+        w->after = NULL;
+        after(w->after_arg);
+    }
+}
+
+static inline void mo_go(struct mo_worker *w, struct mo_fiber *to, bool dying)
+{
+    struct mo_fiber *from = w->fiber;
+
+    w->fiber = to;
+    mo_count(&w->count.switches, 1);
+    if (__builtin_expect(mo_watched(), 0))
+        mo_leave_watched(from, to, dying);
+    mo_switch(&from->sp, to->sp);
+    mo_arrive();
+}
+
+/* How far inline forks may go on the stack that is about to run. On a small
+ * stack, and under an ordered scheduler, the first fork takes the slow path. */
+static inline void mo_limit_forks(struct mo_worker *w,
+                                  const struct mo_fiber *to)
+{
+    bool fast = to->stack.stack_class == MOIRAI_STACK_LOOP
+             && !w->runtime->ordered && !mo_race_on();
+
+    w->hot.fork_end = fast ? w->slots + MO_FORK_SLOTS : w->hot.fork_base;
+    mo_store_relaxed(&w->slots[0], 0);  /* for mo_frame_note; it is empty */
+}
+
+/* The task that is about to run is this worker's current one. */
+static inline void mo_take_up(struct mo_worker *w, struct moirai_task *task)
+{
+    if (__builtin_expect(w->owed != 0 && task->scope != w->owed_scope, 0))
+        mo_scope_settle(w);
+    w->task = task;
+}
+
+static inline void mo_resume(struct mo_worker *w, struct moirai_task *task)
+{
+    struct mo_fiber *to = task->fiber;
+
+    mo_take_up(w, task);
+    mo_limit_forks(w, to);
+    mo_trace(w, MO_TRACE_RESUME, task->id, 0);
+    mo_go(w, to, false);
+}
+
+/* Is it time for the loop to look around? */
+static inline bool mo_look_is_due(struct mo_worker *w)
+{
+    return w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL;
+}
+
+static inline void mo_take_turn(struct mo_worker *w)
+{
+    w->turns_left--;
+    mo_count(&w->turns, 1);
+}
+
+/* Leaves the running fiber, which is its task's, for `task` (NULL: whatever
+ * the scheduler says), and returns when the task that left is resumed, perhaps
+ * by another worker. after(arg) is called from the next stack. */
+static inline void mo_worker_leave(struct mo_worker *w,
+                                   struct moirai_task *task,
+                                   void (*after)(void *), void *arg)
+{
+    bool at_once = !mo_look_is_due(w);
+
+    if (w->fiber == w->loop) {
+        w->loop = w->spare;
+        w->spare = NULL;
+    }
+    w->after = after;
+    w->after_arg = arg;
+    if (__builtin_expect(at_once, 1)) {
+        mo_take_turn(w);
+        if (task == NULL)
+            task = mo_worker_pop(w);
+        if (task != NULL && task->fiber != NULL) {
+            mo_resume(w, task);
+            return;
+        }
+    }
+    w->given = task;
+    w->task = NULL;
+    mo_go(w, w->loop, false);
+}
+
+/* Where contexts are threads, each has its errno and exceptions. */
+#ifdef MO_SWITCH_THREADS
+#define MO_SWITCH_KEEPS_LOCALS true
+#else
+#define MO_SWITCH_KEEPS_LOCALS false
+#endif
+
+/* libstdc++'s count of uncaught exceptions and stack of caught ones are the
+ * thread's; a task that waits inside a handler takes its own along. */
+static inline void mo_swap_exceptions(struct mo_worker *w,
+                                      struct mo_fiber *fiber)
+{
+    void **globals = w->cxx_at;
+
+    if (globals == NULL)
+        return;
+    for (int i = 0; i < MO_CXX_GLOBALS; i++) {
+        void *mine = globals[i];
+
+        globals[i] = fiber->cxx[i];
+        fiber->cxx[i] = mine;
+    }
+}
+
+/* What is the thread's and goes with the task. errno's address is the
+ * worker's to know: compilers keep one that they found before a switch. */
+static inline void mo_take_along(struct mo_worker *w, struct mo_fiber *fiber)
+{
+    if (MO_SWITCH_KEEPS_LOCALS)
+        return;
+    fiber->saved_errno = *w->errno_at;
+    mo_swap_exceptions(w, fiber);
+}
+
+static inline void mo_put_down(struct mo_worker *w, struct mo_fiber *fiber)
+{
+    if (MO_SWITCH_KEEPS_LOCALS)
+        return;
+    mo_swap_exceptions(w, fiber);
+    *w->errno_at = fiber->saved_errno;
+}
+
+/* The task waits for the first time since it got this stack. */
+static MO_APART void mo_first_wait(struct mo_worker *w,
+                                   struct mo_fiber *fiber,
+                                   enum mo_wait_kind kind)
+{
+    if (fiber->task == NULL) {
+        mo_task_adopt(w, fiber, w->task);
+        if (kind != MO_WAIT_FRAME)
+            mo_fiber_trim(w->runtime, fiber);
+    }
+    mo_task_waits(fiber, kind);
+}
+
+/* The part of a wait that yielding shares: saves what is the task's, makes its
+ * forks ordinary tasks, leaves for `next` (NULL: any), calls after(arg) from
+ * there, and restores. */
+static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
+                                 struct moirai_task *next,
+                                 void (*after)(void *), void *arg)
+{
+    struct mo_fiber *fiber = w->fiber;
+
+    if (__builtin_expect((char *)__builtin_frame_address(0)
+                         < fiber->stack.base && !fiber->overflown, 0))
+        mo_fault_jumped(w);
+    mo_take_along(w, fiber);
+    if (__builtin_expect(mo_frame_pending(w), 0)) {
+        mo_frame_note(w);
+        mo_frame_export(w);
+    }
+    if (__builtin_expect(!fiber->waited, 0))
+        mo_first_wait(w, fiber, kind);
+    mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
+    mo_worker_leave(w, next, after, arg);
+    mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);
+    mo_put_down(mo_here(), fiber);
+}
+
+#endif
