@@ -22,7 +22,8 @@
  * Arrays that are written are walked from their first aligned vector on,
  * because a store that straddles two cache lines costs two; what is read may
  * straddle. Reductions keep four vectors, for the time an addition takes to be
- * finished is that of about four of them.
+ * finished is that of about four of them. Eight were tried: up to a tenth
+ * faster in the first cache, a quarter slower for a hundred numbers.
  */
 #ifndef MO_KERNELS_H
 #define MO_KERNELS_H
