@@ -3,6 +3,8 @@
 # check_bench.sh - every benchmark program answers every question it has an
 # answer to, at a hundredth of the work, with one worker and with two.
 #
+# Ours, the walls, and plain threads, which need nothing that is not there.
+#
 # Runs in the build folder. What they compute they check themselves; that the
 # lines they print are metrics is checked here, times are not.
 set -u
@@ -18,8 +20,14 @@ trap 'rm -rf "$here"' EXIT
 MOIRAI_CONFIG=
 export MOIRAI_CONFIG
 
+sh "${srcdir:-.}/bench/peers/pthreads/build.sh" "$here" >"$here/log" 2>&1 || {
+    sed 's/^/# /' "$here/log"
+    echo "Bail out! bench/peers/pthreads does not build"
+    exit 1
+}
+
 # Which program, which question.
-for program in bench/* bench/walls/*; do
+for program in bench/* bench/walls/* "$here/pthreads"; do
     case $program in *.sh) continue ;; esac
     if [ -f "$program" ] && [ -x "$program" ]; then
         "$program" questions | sed "s|^|$program |"
@@ -50,5 +58,5 @@ while read -r program question; do
         echo "# $program $question $workers 0.01: status $code"
         sed 's/^/# /' "$here/out" "$here/err"
     done
-    echo "$result $number - $program $question"
+    echo "$result $number - ${program#"$here/"} $question"
 done <"$here/asked"
