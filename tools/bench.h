@@ -137,8 +137,8 @@ bool bench_arrange(struct bench *b);
  * b->signal. */
 int bench_play(struct bench *b);
 
-/* Fills in date, processor, kernel and versions. */
-void bench_look(struct bench *b);
+/* Fills in date, processor, kernel and versions. false: no memory. */
+bool bench_look(struct bench *b);
 
 /* --- what it means (bench_score.c) -------------------------------------- */
 
@@ -190,6 +190,9 @@ size_t bench_order(const struct bench *b, const struct bench_match *m,
 
 /* The value with its unit, into `out` (BENCH_NUMBER bytes). Returns `out`. */
 const char *bench_show(char *out, const char *metric, double value);
+
+/* The same without zeros at the end. */
+const char *bench_show_short(char *out, const char *metric, double value);
 
 /* --- telling it ---------------------------------------------------------- */
 

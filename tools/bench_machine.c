@@ -13,21 +13,22 @@
 
 #define QUERY_S 10                  /* that dpkg may take */
 
-/* What the first line of /proc/cpuinfo that begins with `key` says. */
+/* As /proc/cpuinfo has it. */
 static const char *processor(struct bench *b)
 {
     FILE *file = fopen("/proc/cpuinfo", "r");
-    const char *name = NULL;
+    const char *name = "unknown processor";
+    bool found = false;
     char line[256];
 
-    while (file != NULL && name == NULL &&
+    while (file != NULL && !found &&
            fgets(line, sizeof line, file) != NULL) {
         char *colon = strstr(line, ": ");
 
-        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-            continue;
-        name = mo_arena_strndup(&b->arena, colon + 2,
-                                strcspn(colon + 2, "\n"));
+        found = strncmp(line, "model name", 10) == 0 && colon != NULL;
+        if (found)
+            name = mo_arena_strndup(&b->arena, colon + 2,
+                                    strcspn(colon + 2, "\n"));
     }
     if (file != NULL)
         fclose(file);
@@ -39,7 +40,7 @@ static const char *kernel(struct bench *b)
     struct utsname u;
 
     if (uname(&u) != 0)
-        return NULL;
+        return "unknown kernel";
     return mo_arena_printf(&b->arena, "%s %s %s", u.sysname, u.release,
                            u.machine);
 }
@@ -51,25 +52,30 @@ static const char *date(struct bench *b)
     char text[40];
 
     if (gmtime_r(&now, &utc) == NULL)
-        return NULL;
+        return "unknown date";
     strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
     return mo_arena_strdup(&b->arena, text);
 }
 
-/* Gives the contestants whose first package this is the version. */
-static void note(struct bench *b, const char *package, const char *version)
+/* Gives the contestants whose first package this is the version. false: no
+ * memory. */
+static bool note(struct bench *b, const char *package, const char *version)
 {
+    const char *copy = mo_arena_strdup(&b->arena, version);
+
     for (size_t i = 0; i < b->contestant_count; i++) {
         struct bench_contestant *c = &b->contestants[i];
 
         if (c->package_count > 0 && strcmp(c->packages[0], package) == 0)
-            c->version = mo_arena_strdup(&b->arena, version);
+            c->version = copy;
     }
+    return copy != NULL;
 }
 
-/* Lines "STATUS PACKAGE VERSION". */
-static void take_versions(struct bench *b, char *lines)
+/* Lines "STATUS PACKAGE VERSION". false: no memory. */
+static bool take_versions(struct bench *b, char *lines)
 {
+    bool memory = true;
     char *rest = NULL;
 
     for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
@@ -79,13 +85,14 @@ static void take_versions(struct bench *b, char *lines)
         char *version = strtok(NULL, " ");
 
         if (version != NULL && strcmp(status, "installed") == 0)
-            note(b, package, version);
+            memory = note(b, package, version) && memory;
     }
+    return memory;
 }
 
 /* Asks dpkg for the first packages of all. Where there is none, or it does not
- * know one, versions stay unknown. */
-static void ask_versions(struct bench *b)
+ * know one, versions stay unknown. false: no memory. */
+static bool ask_versions(struct bench *b)
 {
     char *environment[] = { NULL };
     char **arguments = mo_arena_alloc(&b->arena, (b->contestant_count + 4) *
@@ -96,32 +103,34 @@ static void ask_versions(struct bench *b)
     size_t n = 0;
 
     if (arguments == NULL)
-        return;
+        return false;
     arguments[n++] = (char[]){ "/usr/bin/dpkg-query" };
     arguments[n++] = (char[]){ "--show" };
     arguments[n++] = (char[]){ "--showformat=${db:Status-Status} ${Package} "
                                "${Version}\n" };
     for (size_t i = 0; i < b->contestant_count; i++) {
-        if (b->contestants[i].package_count > 0)
-            arguments[n++] = mo_arena_strdup(&b->arena,
-                                             b->contestants[i].packages[0]);
+        const struct bench_contestant *who = &b->contestants[i];
+
+        if (who->package_count == 0)
+            continue;
+        arguments[n] = mo_arena_strdup(&b->arena, who->packages[0]);
+        if (arguments[n++] == NULL)
+            return false;
     }
     bench_child_run(&c);
     b->signal = c.signal;
-    take_versions(b, c.out);
+    return take_versions(b, c.out);
 }
 
-void bench_look(struct bench *b)
+bool bench_look(struct bench *b)
 {
     cpu_set_t cpus;
 
     b->processor = processor(b);
     b->kernel = kernel(b);
     b->date = date(b);
-    b->processor = b->processor != NULL ? b->processor : "unknown processor";
-    b->kernel = b->kernel != NULL ? b->kernel : "unknown kernel";
-    b->date = b->date != NULL ? b->date : "";
     b->cpus = sched_getaffinity(0, sizeof cpus, &cpus) == 0
                   ? (unsigned)CPU_COUNT(&cpus) : 1;
-    ask_versions(b);
+    return b->processor != NULL && b->kernel != NULL && b->date != NULL &&
+           ask_versions(b);
 }

@@ -242,6 +242,9 @@ static bool play_round(struct bench *b, struct bench_match *m, unsigned round,
 static void play_match(struct bench *b, struct bench_match *m,
                        struct bench_progress *p)
 {
+    m->played = !any_plays(m);
+    if (m->played)
+        return;
     bench_progress_match(p);
     for (unsigned round = 1; round <= b->rounds && any_plays(m); round++) {
         if (!play_round(b, m, round, p))

@@ -200,35 +200,44 @@ static size_t find(struct reader *r, node *at, const char *name)
 
 /* --- targets ------------------------------------------------------------- */
 
+/* "the best peer", "Go", "the best of go, tokio". */
+static const char *name_of(struct reader *r, const char **names, size_t n,
+                           size_t last)
+{
+    const char *text = "the best of";
+
+    if (n == 0)
+        return "the best peer";
+    if (n == 1)
+        return r->b->contestants[last].title;
+    for (size_t i = 0; i < n && text != NULL; i++)
+        text = mo_arena_printf(&r->b->arena, "%s%s %s", text, i > 0 ? "," : "",
+                               names[i]);
+    r->memory = r->memory || text == NULL;
+    return text;
+}
+
 /* All peers, or those that `to` lists. */
 static void read_to(struct reader *r, node *map, struct bench_target *t)
 {
     const struct bench *b = r->b;
-    const char *text = "";
+    size_t found = 0;
     const char **names;
     size_t n;
 
-    t->to_text = "the best peer";
     t->to = room(r, b->contestant_count, sizeof *t->to);
     names = words_at(r, map, "to", &n);
     if (t->to == NULL || names == NULL)
         return;
     for (size_t i = 0; i < b->contestant_count && n == 0; i++)
         t->to[i] = b->contestants[i].kind == BENCH_PEER;
-    for (size_t i = 0; i < n; i++) {
-        size_t found = find(r, mo_tree_find(map, "to"), names[i]);
-
-        if (found == SIZE_MAX)
-            continue;
-        t->to[found] = true;
-        text = mo_arena_printf(&r->b->arena, "%s%s%s", text,
-                               i > 0 ? ", " : "",
-                               b->contestants[found].title);
-        r->memory = r->memory || text == NULL;
-        if (text == NULL)
-            return;
-        t->to_text = text;
+    for (size_t i = 0; i < n && found != SIZE_MAX; i++) {
+        found = find(r, mo_tree_find(map, "to"), names[i]);
+        if (found != SIZE_MAX)
+            t->to[found] = true;
     }
+    if (found != SIZE_MAX)
+        t->to_text = name_of(r, names, n, found);
 }
 
 static void read_target(struct reader *r, node *map, struct bench_question *q)

@@ -264,7 +264,7 @@ static void describe(const struct bench_match *m, const struct bench_target *t,
     const char *metric = m->question->metrics[t->metric];
 
     snprintf(text, size, "%s%s%s", t->most >= 0 ? "at most " : "",
-             t->most >= 0 ? bench_show(number, metric, t->most) : "",
+             t->most >= 0 ? bench_show_short(number, metric, t->most) : "",
              t->most >= 0 && t->ratio >= 0 ? " and " : "");
     if (t->ratio >= 0)
         snprintf(text + strlen(text), size - strlen(text), "%.2f of %s",
@@ -362,5 +362,17 @@ const char *bench_show(char *out, const char *metric, double value)
         value /= 1000;
     snprintf(out, BENCH_NUMBER, "%.*f %s", i < 4 ? decimals(value) : 0, value,
              i < 4 ? units[i].name : unit);
+    return out;
+}
+
+const char *bench_show_short(char *out, const char *metric, double value)
+{
+    char *point = strchr(bench_show(out, metric, value), '.');
+    char *unit = strchr(out, ' ');
+    char *end = unit;
+
+    while (point != NULL && end > point && (end[-1] == '0' || end[-1] == '.'))
+        end--;
+    memmove(end, unit, strlen(unit) + 1);
     return out;
 }

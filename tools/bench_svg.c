@@ -60,9 +60,15 @@ static void put(FILE *file, const char *text)
     }
 }
 
+/* Where a logarithmic axis begins, so that the shortest bar is still one. */
+static double lowest(const struct panel *p)
+{
+    return pow(10, floor(log10(p->least / 1.2)));
+}
+
 static double at(const struct panel *p, double value)
 {
-    double low = p->log ? pow(10, floor(log10(p->least))) : 0;
+    double low = p->log ? lowest(p) : 0;
 
     if (p->most <= low)
         return LEFT;
@@ -111,7 +117,8 @@ static void put_tick(const struct panel *p, double value, FILE *file)
             "y2=\"%d\"/>\n<text class=\"small\" x=\"%.1f\" y=\"%d\" "
             "text-anchor=\"middle\">", x, p->y + HEAD, x, bottom + 4, x,
             bottom + 17);
-    put(file, bench_show(number, p->m->question->metrics[p->metric], value));
+    put(file, bench_show_short(number, p->m->question->metrics[p->metric],
+                               value));
     fputs("</text>\n", file);
 }
 
@@ -130,7 +137,7 @@ static void put_axis(const struct panel *p, FILE *file)
     if (p->most <= 0)
         return;
     if (p->log) {
-        for (double v = pow(10, floor(log10(p->least))); v <= p->most; v *= 10)
+        for (double v = lowest(p); v <= p->most; v *= 10)
             put_tick(p, v, file);
     } else {
         for (int i = 0; i * step_for(p->most) <= p->most; i++)

@@ -200,8 +200,7 @@ static int bench(struct asked *a)
 
     if (!bench_child_init())
         return TOOL_FAILURE;
-    bench_look(b);
-    if (!bench_arrange(b)) {
+    if (!bench_look(b) || !bench_arrange(b)) {
         status = tool_failure("bench", "out of memory");
     } else if (a->list) {
         bench_list(b);

@@ -127,7 +127,7 @@ bench_ends 0 -o plain -r 3 -S r.json -m table.md -g plots --scale 0.5 &&
     said '^  slow +81.0 ns .* 2.00$' && said '^  wall +5.00 ns .* \(0.12\)$'
 is $? "medians, and ratios to the best peer"
 said '^  target: 0.50 of the best peer: met' &&
-    said '^  target: at most 9.00 ns: not met' &&
+    said '^  target: at most 9 ns: not met' &&
     said '^  target: 3.00 of wall: met' &&
     said '^  target: 1.00 of hangs: unknown' &&
     said '^Targets: 4 met, 1 not met, 2 unknown.'

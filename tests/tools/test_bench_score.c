@@ -151,7 +151,7 @@ TEST(bench_score, judges_targets)
                                     .to = to_a, .to_text = "A" };
     CHECK(bench_judge(&w.bench, &w.match, &target, text, sizeof text) ==
           BENCH_MET);
-    CHECK(strcmp(text, "at most 10.0 ns") == 0);
+    CHECK(strcmp(text, "at most 10 ns") == 0);
     CHECK(!bench_concerns(&w.match, &target));
 }
 
@@ -180,4 +180,7 @@ TEST(bench_score, shows_values_with_units)
     CHECK(strcmp(bench_show(out, "cpu_us", 2e6), "2000 ms") == 0);
     CHECK(strcmp(bench_show(out, "bytes", 123456), "123456 bytes") == 0);
     CHECK(strcmp(bench_show(out, "ns", 0), "0 ns") == 0);
+    CHECK(strcmp(bench_show_short(out, "ns", 10), "10 ns") == 0);
+    CHECK(strcmp(bench_show_short(out, "ns", 0.25), "0.25 ns") == 0);
+    CHECK(strcmp(bench_show_short(out, "bytes", 400), "400 bytes") == 0);
 }

@@ -219,3 +219,12 @@ TEST(faults, of_moirai_explain_are_told_beside_mistakes)
 
     refuse_each(argv);
 }
+
+TEST(faults, of_moirai_bench_are_told)
+{
+    char *argv[] = { "tools/moirai", "bench", "--list", "--programs",
+                     "nowhere", "--questions",
+                     source("tests/tools/questions.yaml"), NULL };
+
+    refuse_each(argv);
+}
