@@ -147,7 +147,8 @@ struct bench_score {
     bool ranked;                    /* and one in the match's regime */
     double median, low, high;       /* of those runs */
     size_t runs;
-    double ratio;                   /* to the best peer; below 0: no peer */
+    double ratio;                   /* to the best peer, or if there is none,
+                                     * to moirai; below 0: nor that */
 };
 
 enum bench_verdict { BENCH_UNKNOWN, BENCH_MET, BENCH_NOT_MET };

@@ -36,11 +36,12 @@ static void put_value(const struct bench *b, const struct bench_match *m,
         fputs(" (then failed)", file);
 }
 
-/* Those of the kind, but `left_out`; with their titles if `titles`. */
+/* The walls, or all others but moirai and the best peer. */
 static void put_others(const struct bench *b, const struct bench_match *m,
-                       size_t metric, enum bench_kind kind,
-                       const struct bench_entry *left_out, FILE *file)
+                       size_t metric, bool walls, FILE *file)
 {
+    const struct bench_entry *own = bench_own(m);
+    const struct bench_entry *best = bench_best(b, m, metric);
     size_t *order = malloc((m->entry_count + 1) * sizeof *order);
     size_t n = order != NULL ? bench_order(b, m, metric, order) : 0;
     const char *between = "";
@@ -48,10 +49,10 @@ static void put_others(const struct bench *b, const struct bench_match *m,
     for (size_t i = 0; i < n; i++) {
         const struct bench_entry *e = &m->entries[order[i]];
 
-        if (e->who->kind != kind || e == left_out)
+        if ((e->who->kind == BENCH_WALL) != walls || e == own || e == best)
             continue;
         fputs(between, file);
-        if (kind != BENCH_WALL) {
+        if (!walls) {
             put(file, e->who->title);
             putc(' ', file);
         }
@@ -109,10 +110,11 @@ static void put_row(const struct bench *b, const struct bench_match *m,
         putc(' ', file);
         put_value(b, m, best, metric, file);
     }
-    fprintf(file, s.ratio >= 0 ? " | %.2f | " : " | | ", s.ratio);
-    put_others(b, m, metric, BENCH_PEER, best, file);
+    fprintf(file, best != NULL && s.ratio >= 0 ? " | %.2f | " : " | | ",
+            s.ratio);
+    put_others(b, m, metric, false, file);
     fputs(" | ", file);
-    put_others(b, m, metric, BENCH_WALL, NULL, file);
+    put_others(b, m, metric, true, file);
     fputs(" | ", file);
     put_targets(b, m, metric, file);
     fputs(" |\n", file);
@@ -152,7 +154,7 @@ void bench_markdown(const struct bench *b, FILE *file)
         fprintf(file, "Cache line to the other core and back: %.0f ns.\n",
                 b->fast_ns);
     put_versions(b, file);
-    fputs("| question | workers | moirai | best peer | ratio | other peers | "
+    fputs("| question | workers | moirai | best peer | ratio | others | "
           "wall | target |\n| --- | --- | --- | --- | --- | --- | --- | --- "
           "|\n", file);
     for (size_t i = 0; i < b->match_count; i++) {

@@ -225,10 +225,14 @@ struct bench_score bench_score(const struct bench *b,
 {
     struct bench_score s = measure(b, m, e, metric);
     const struct bench_entry *best = bench_best(b, m, metric);
-    double base = best != NULL ? measure(b, m, best, metric).median : 0;
+    const struct bench_entry *to = best != NULL ? best : bench_own(m);
+    struct bench_score base;
 
-    if (s.ranked && base > 0)
-        s.ratio = s.median / base;
+    if (to == NULL)
+        return s;
+    base = measure(b, m, to, metric);
+    if (s.ranked && base.ranked && base.median > 0)
+        s.ratio = s.median / base.median;
     return s;
 }
 

@@ -145,7 +145,8 @@ static void put_regimes(const struct bench *b)
 void bench_print(const struct bench *b)
 {
     printf("%s\n%s, %u CPU%s, %s\n%u round%s at scale %g, medians; the last "
-           "column is the ratio to the best peer.\n",
+           "column is the ratio to the best peer,\nor to moirai where there is "
+           "none.\n",
            b->date, b->processor, b->cpus, b->cpus > 1 ? "s" : "", b->kernel,
            b->rounds, b->rounds > 1 ? "s" : "", b->scale);
     for (size_t i = 0; i < b->match_count; i++)
