@@ -189,20 +189,43 @@ static void put_missing(const struct bench_contestant *who, const char *why,
     fprintf(file, ")\n");
 }
 
+/* Is there a peer that is asked at all, and none that is there? */
+static bool no_peer(const struct bench *b)
+{
+    bool asked = false;
+
+    for (size_t i = 0; i < b->match_count; i++) {
+        const struct bench_match *m = &b->matches[i];
+
+        for (size_t k = 0; k < m->entry_count; k++) {
+            if (m->entries[k].who->kind != BENCH_PEER)
+                continue;
+            if (m->entries[k].fate != BENCH_ABSENT)
+                return false;
+            asked = true;
+        }
+    }
+    return asked;
+}
+
 void bench_absent(const struct bench *b, FILE *file)
 {
+    bool peerless = no_peer(b);
     bool any = false;
 
+    if (peerless)
+        fprintf(file, "No peer is there; \"make bench\" in the sources builds "
+                      "and asks them.\n");
     for (size_t i = 0; i < b->contestant_count; i++) {
-        const char *why = missing(b, &b->contestants[i]);
+        const struct bench_contestant *who = &b->contestants[i];
+        const char *why = missing(b, who);
 
-        if (why == NULL)
+        if (why == NULL || (peerless && who->kind == BENCH_PEER))
             continue;
         if (!any)
-            fprintf(file, "Not there, or not for every question; \"make bench\""
-                          " builds what it can:\n");
+            fprintf(file, "Not there, or not for every question:\n");
         any = true;
-        put_missing(&b->contestants[i], why, file);
+        put_missing(who, why, file);
     }
 }
 

@@ -13,6 +13,11 @@ run "$bin/moirai" version
 grep -qF "$version" "$scratch/said"
 ok $? "moirai.pc and moirai are of one version"
 
+run "$bin/moirai" bench --list --programs /nowhere \
+    --questions "$data/moirai/bench/questions.yaml"
+grep -q '^fib ' "$scratch/said"
+ok $? "the questions of moirai bench are installed"
+
 [ "$(pkg-config --variable=moduledir moirai)" = "$modules" ] &&
     [ "${modules##*/}" = "$(pkg-config --variable=abi moirai)" ]
 ok $? "moirai.pc knows the modules' folder and ABI"
