@@ -64,7 +64,10 @@ __attribute__((visibility("default"))) void *aligned_alloc(size_t align,
 
 struct talk {
     struct moirai_chan *chan;
+    struct moirai_chan *meeting;    /* of capacity 0 */
+    struct moirai_mutex mutex;
     int n;
+    int locked;                     /* guarded by mutex */
 };
 
 static int add_one(void *arg)
@@ -90,6 +93,45 @@ static int receive_some(void *arg)
     for (int i = 0; i < t->n; i++)
         CHECK_EQ(moirai_chan_recv(t->chan, &message, MOIRAI_NEVER), 0);
     return 0;
+}
+
+/* In batches, over a rendezvous, and within a deadline. */
+static int send_otherwise(void *arg)
+{
+    struct talk *t = arg;
+    int batch[8] = { 0 };
+
+    for (int i = 0; i < t->n; i++)
+        CHECK_EQ(moirai_chan_send(t->meeting, &i, moirai_after(MOIRAI_S * 60)),
+                 0);
+    CHECK_EQ(moirai_chan_send_batch(t->chan, batch, 8, MOIRAI_NEVER), 8);
+    return 0;
+}
+
+static int receive_otherwise(void *arg)
+{
+    struct talk *t = arg;
+    int batch[8];
+
+    for (int i = 0; i < t->n; i++)
+        CHECK_EQ(moirai_chan_recv(t->meeting, batch, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_chan_recv_batch(t->chan, batch, 8, 8, MOIRAI_NEVER), 8);
+    return 0;
+}
+
+/* A wait for a lock that is held across a yield, and one for the clock. */
+static int lock_and_yield(void *arg)
+{
+    struct talk *t = arg;
+
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(moirai_mutex_lock(&t->mutex, MOIRAI_NEVER), 0);
+        t->locked++;
+        moirai_yield();
+        CHECK_EQ(moirai_mutex_unlock(&t->mutex), 0);
+        moirai_yield();
+    }
+    return moirai_sleep_until(moirai_after(MOIRAI_US));
 }
 
 static int fork_tree(void *arg)
@@ -121,6 +163,9 @@ static void one_round(struct talk *t)
     for (int i = 0; i < 4; i++) {
         CHECK_EQ(moirai_spawn(&scope, send_some, t), 0);
         CHECK_EQ(moirai_spawn(&scope, receive_some, t), 0);
+        CHECK_EQ(moirai_spawn(&scope, send_otherwise, t), 0);
+        CHECK_EQ(moirai_spawn(&scope, receive_otherwise, t), 0);
+        CHECK_EQ(moirai_spawn(&scope, lock_and_yield, t), 0);
     }
     fork_tree(&depth);
     for (int i = 0; i < 100; i++) {
@@ -131,18 +176,33 @@ static void one_round(struct talk *t)
     CHECK_EQ(ran, 100);
 }
 
+static void open_talk(struct talk *t, int n)
+{
+    const struct moirai_elem elem = MOIRAI_ELEM(int);
+    const char *const rendezvous[] = { "capacity=0", NULL };
+
+    *t = (struct talk){ .mutex = MOIRAI_MUTEX_INIT, .n = n };
+    CHECK_EQ(moirai_chan_make(NULL, NULL, NULL, &elem, &t->chan, NULL), 0);
+    CHECK_EQ(moirai_chan_make(NULL, NULL, rendezvous, &elem, &t->meeting,
+                              NULL), 0);
+}
+
+static void close_talk(struct talk *t)
+{
+    moirai_chan_put(t->meeting);
+    moirai_chan_put(t->chan);
+}
+
 /* When the workers interleave in a new way, one more stack or batch may be
  * needed than ever before: so the measure is that nearly every round needs
  * nothing, and on one worker none does. */
 static int rounds(void *arg)
 {
     unsigned workers = *(unsigned *)arg;
-    struct moirai_elem elem = MOIRAI_ELEM(int);
-    struct talk t = { NULL, 50 };
+    struct talk t;
     int rounds_with = 0;
 
-    CHECK_EQ(moirai_chan_make(moirai_runtime_self(), NULL, NULL, &elem,
-                              &t.chan, NULL), 0);
+    open_talk(&t, 50);
     for (int i = 0; i < 500; i++)
         one_round(&t);
     for (int i = 0; i < 100; i++) {
@@ -153,11 +213,12 @@ static int rounds(void *arg)
     }
     CHECK_FMT(rounds_with <= (workers == 1 ? 0 : 2), "%d of 100 rounds called "
               "malloc on %u workers", rounds_with, workers);
-    moirai_chan_put(t.chan);
+    CHECK_EQ(t.locked, 600 * 4 * 5);
+    close_talk(&t);
     return 0;
 }
 
-TEST(memory, spawn_fork_join_send_and_receive_call_no_malloc_when_warm)
+TEST(memory, spawn_fork_join_and_every_wait_call_no_malloc_when_warm)
 {
 #ifdef MO_SWITCH_THREADS
     SKIP("each task that waits is a thread here, whose birth allocates");
@@ -204,13 +265,11 @@ static void book_release(void *ctx, void *memory)
 
 static int use_everything(void *arg)
 {
-    struct moirai_elem elem = MOIRAI_ELEM(int);
-    struct talk t = { NULL, 5 };
+    struct talk t;
 
-    CHECK_EQ(moirai_chan_make(moirai_runtime_self(), NULL, NULL, &elem,
-                              &t.chan, NULL), 0);
+    open_talk(&t, 5);
     one_round(&t);
-    moirai_chan_put(t.chan);
+    close_talk(&t);
     CHECK_EQ(moirai_block(add_one, arg), 0);
     return 0;
 }
