@@ -8,10 +8,19 @@
  *   slots[base, split)  may be public; each word says whether it is
  *   slots[split, top)   private to the owner
  *
- * fork_ask is set by whoever found nothing to steal, and when a worker starts:
- * the owner's next fork then publishes the older half of its private slots.
- * So the oldest forks, which are the largest pieces of work, are the ones that
- * move, and an owner that nobody asks pays nothing.
+ * Whoever found nothing to steal asks: the owner's next fork then publishes the
+ * older half of its private slots. So the oldest forks, which are the largest
+ * pieces of work, are the ones that move, and an owner that nobody asks pays
+ * nothing. An owner whose last public fork is gone asks itself, so that there
+ * is always something to steal.
+ *
+ * To ask is to set fork_limit to NULL, so that one comparison tells the owner's
+ * fork that it is asked or that its queue is full. fork_wanted says that this
+ * was done: thieves come by often, and may look there at no cost to the owner,
+ * but fork_limit lies beside fork_top, which each fork and join writes. To
+ * answer, the owner first restores the limit, then clears fork_wanted; to ask
+ * is to swap fork_wanted from 0 and then to withdraw the limit. Who reads that
+ * 0 comes after the limit's return, so no question is lost.
  *
  * fork_tail holds an era and an index. Thieves advance the index by compare-
  * and-swap; the owner starts a new era when it takes slots back below it, so
@@ -23,6 +32,12 @@
  * until its join; or run at once, `done` saying so. Joins come in reverse
  * order, so the newest slot, or else the head of the list, must be the one
  * that is joined. `done` is only meaningful once a fork was published.
+ *
+ * frame->slot remembers the slot, and is NULL if there was none. That join
+ * compares it with the newest says that forks are joined in order, and is good
+ * for more: what join stores to fork_top is known since the fork, and does not
+ * wait for the fork before it to be undone. It says too that the stack did not
+ * wait in between, since then its forks had left the queue.
  *
  * Rejected: a thief that reads the slot after moving an index (the slot may be
  * reused meanwhile, after a park emptied the queue), or one that claims by
@@ -53,10 +68,32 @@ static uint32_t depth_of(const struct mo_worker *w)
     return (uint32_t)(w->hot.fork_top - w->slots);
 }
 
-/* Asks the owner's next fork to publish; pointless with nobody to steal. */
-static void ask(struct mo_worker *w)
+/* Asks the owner's next fork to publish. */
+static void ask(struct mo_worker *owner)
 {
-    mo_store_relaxed(&w->hot.fork_ask, w->runtime->worker_count > 1);
+    if (mo_load_relaxed(&owner->fork_wanted) == 0
+        && mo_swap(&owner->fork_wanted, 1) == 0)    /* pairs with answer */
+        mo_store(&owner->hot.fork_limit, NULL);
+}
+
+static void answer(struct mo_worker *w)
+{
+    mo_store(&w->hot.fork_limit, w->slots + MO_FORK_SLOTS);
+    mo_store(&w->fork_wanted, 0);
+}
+
+/* The last public fork is gone; pointless with nobody to steal. */
+static void ask_again(struct mo_worker *w)
+{
+    if (w->runtime->worker_count > 1)
+        ask(w);
+}
+
+void mo_frame_init(struct mo_worker *w, uintptr_t *slots)
+{
+    w->slots = w->hot.fork_top = w->hot.fork_base = slots;
+    answer(w);
+    ask_again(w);
 }
 
 /* Makes an ordinary task of it, for whoever will run it. */
@@ -100,12 +137,13 @@ static void publish(struct mo_worker *w)
     mo_task_forks(w->task);
     w->fork_split += share;
     mo_store(&w->fork_public, w->fork_split);
-    mo_store_relaxed(&w->hot.fork_ask, 0);
+    answer(w);
     mo_idle_notify(w->runtime);
 }
 
 static void run_at_once(struct moirai_frame *frame)
 {
+    frame->slot = NULL;
     frame->failed = 0;
     frame->result = frame->task.fn(frame->task.arg);
     mo_store_relaxed(&frame->done, DONE_ENDED);
@@ -116,11 +154,27 @@ static void run_at_once(struct moirai_frame *frame)
  * task that gets one, and later tasks of the site start on one. */
 static void fork_closed(struct mo_worker *w, struct moirai_frame *frame)
 {
+    frame->slot = NULL;
     mo_task_forks(w->task);
     dress(w, frame);
     lend(w->fiber, frame);
     mo_count(&w->count.forks_exported, 1);
     mo_worker_ready(w->runtime, &frame->task);
+}
+
+/* Somebody asked for forks, or MO_FORK_SLOTS are outstanding, or both. */
+static void fork_open(struct mo_worker *w, struct moirai_frame *frame)
+{
+    bool room = depth_of(w) < MO_FORK_SLOTS;
+
+    if (room) {
+        mo_store_relaxed(w->hot.fork_top, (uintptr_t)frame);
+        w->hot.fork_top++;
+    }
+    if (mo_load_relaxed(&w->hot.fork_limit) == NULL)
+        publish(w);
+    if (!room)
+        run_at_once(frame);
 }
 
 void moirai_fork_slow(struct moirai_frame *frame)
@@ -129,12 +183,10 @@ void moirai_fork_slow(struct moirai_frame *frame)
 
     if (w == NULL)
         run_at_once(frame);
-    else if (mo_load_relaxed(w->hot.fork_top - 1) == (uintptr_t)frame)
-        publish(w);
-    else if (w->hot.fork_end == w->hot.fork_base)
-        fork_closed(w, frame);
+    else if (mo_frame_open(w))
+        fork_open(w, frame);
     else
-        run_at_once(frame);         /* MO_FORK_SLOTS are outstanding */
+        fork_closed(w, frame);
 }
 
 /* The owner takes its newest slot back. True: nobody had stolen it. */
@@ -152,7 +204,7 @@ static bool take_back(struct mo_worker *w, uintptr_t *slot)
     mo_store(&w->fork_tail, (((tail >> 32) + 1) << 32)
                             | ((uint32_t)tail < top ? (uint32_t)tail : top));
     if ((uint32_t)tail >= top)
-        ask(w);
+        ask_again(w);
     return (word & MOIRAI_SLOT_STOLEN) == 0;
 }
 
@@ -177,25 +229,26 @@ static void await(struct moirai_frame *frame)
         mo_wait(&how);
 }
 
-/* A parent cannot go on as if nothing was wrong. */
-static int outcome(struct moirai_frame *frame)
+/* It has been run. A parent cannot go on as if nothing was wrong. */
+static bool outcome(const struct moirai_frame *frame)
 {
     mo_race_acquire_last(&frame->done);
     if (frame->failed)
         moirai_fail(frame->result, NULL);
-    return frame->result;
+    return false;
 }
 
-int moirai_join_slow(struct moirai_frame *frame)
+bool moirai_unfork_slow(struct moirai_frame *frame)
 {
     struct mo_worker *w = mo_self();
 
     if (w != NULL) {
-        uintptr_t *slot = w->hot.fork_top - 1;
+        uintptr_t *last = w->hot.fork_top - 1;
 
-        if (ADDRESS(mo_load_relaxed(slot)) == (uintptr_t)frame) {
-            if (take_back(w, slot))
-                return frame->task.fn(frame->task.arg);
+        if (frame->slot == last
+            && ADDRESS(mo_load_relaxed(last)) == (uintptr_t)frame) {
+            if (take_back(w, last))
+                return true;
             await(frame);
             return outcome(frame);
         }
@@ -205,8 +258,10 @@ int moirai_join_slow(struct moirai_frame *frame)
             return outcome(frame);
         }
     }
-    if (mo_load_relaxed(&frame->done) != DONE_ENDED && mo_runtime_orphan())
-        return -ECHILD;             /* forked before fork(2) */
+    if (mo_load_relaxed(&frame->done) != DONE_ENDED && mo_runtime_orphan()) {
+        frame->result = -ECHILD;    /* forked before fork(2) */
+        return false;
+    }
     if (mo_load_relaxed(&frame->done) != DONE_ENDED)
         mo_panic("moirai_join: not the newest fork of this function");
     return outcome(frame);
@@ -229,12 +284,11 @@ struct moirai_frame *mo_frame_steal(struct mo_worker *w,
         mo_cas(&victim->fork_tail, &tail, (tail & ~(uint64_t)UINT32_MAX)
                                           | (i + 1));
         if (i + 1 >= end)
-            mo_store_relaxed(&victim->hot.fork_ask, 1);
+            ask(victim);
         mo_count(&w->count.forks_stolen, 1);
         return frame_at(word);
     }
-    if (mo_load_relaxed(&victim->hot.fork_ask) == 0)
-        mo_store_relaxed(&victim->hot.fork_ask, 1);
+    ask(victim);
     return NULL;
 }
 
@@ -270,7 +324,7 @@ static void empty_queue(struct mo_worker *w,
     w->fork_split = 0;
     mo_store(&w->fork_public, 0);
     mo_store(&w->fork_tail, ((tail >> 32) + 1) << 32);
-    ask(w);
+    ask_again(w);
 }
 
 static void export(struct mo_worker *w, struct moirai_frame *frame,

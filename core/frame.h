@@ -7,6 +7,9 @@
 
 #include "worker.h"
 
+/* Gives the worker its queue: MO_FORK_SLOTS slots, and one before that is 0. */
+void mo_frame_init(struct mo_worker *w, uintptr_t *slots);
+
 /* A fork of `victim` that the calling worker now has to run, or NULL. */
 struct moirai_frame *mo_frame_steal(struct mo_worker *w,
                                     struct mo_worker *victim);
@@ -33,16 +36,17 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
 bool mo_frame_missing(struct mo_worker *w);
 
 /* Do forks take the inline path? Otherwise they become ordinary tasks. */
-static inline bool mo_frame_open(const struct moirai_worker *w)
+static inline bool mo_frame_open(const struct mo_worker *w)
 {
-    return w->fork_end != w->fork_base;
+    return w->hot.fork_base == w->slots;
 }
 
 /* Is somebody looking for a fork to steal, so that one would soon be taken?
  * Never so on a plain thread. */
-static inline bool mo_frame_asked(const struct moirai_worker *w)
+static inline bool mo_frame_asked(const struct moirai_worker *self)
 {
-    return mo_load_relaxed(&w->fork_ask) != 0 && mo_frame_open(w);
+    return mo_load_relaxed(&self->fork_limit) == NULL
+        && mo_frame_open((const struct mo_worker *)self);
 }
 
 /* Has the running stack forked since it began or went on, or lent forks? If

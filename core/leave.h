@@ -54,15 +54,17 @@ static inline void mo_go(struct mo_worker *w, struct mo_fiber *to, bool dying)
     mo_arrive();
 }
 
-/* How far inline forks may go on the stack that is about to run. On a small
- * stack, and under an ordered scheduler, the first fork takes the slow path. */
+/* Where inline forks may go on the stack that is about to run, whose queue is
+ * empty. On a small stack, and under an ordered scheduler, each takes the slow
+ * path, as if there was no room. */
 static inline void mo_limit_forks(struct mo_worker *w,
                                   const struct mo_fiber *to)
 {
     bool fast = to->stack.stack_class == MOIRAI_STACK_LOOP
              && !w->runtime->ordered && !mo_race_on();
 
-    w->hot.fork_end = fast ? w->slots + MO_FORK_SLOTS : w->hot.fork_base;
+    w->hot.fork_base = fast ? w->slots : w->slots + MO_FORK_SLOTS;
+    w->hot.fork_top = w->hot.fork_base;
     mo_store_relaxed(&w->slots[0], 0);  /* for mo_frame_note; it is empty */
 }
 

@@ -77,7 +77,7 @@ static size_t part_of(size_t n, size_t unit)
 {
     struct mo_worker *w = mo_self();
 
-    if (w == NULL || w->runtime->worker_count == 1 || mo_frame_open(&w->hot))
+    if (w == NULL || w->runtime->worker_count == 1 || mo_frame_open(w))
         return SIZE_MAX;
     n = divide(n, w->runtime->worker_count * (size_t)AHEAD);
     return n <= unit ? unit : n - n % unit;

@@ -17,6 +17,7 @@
 #include "dump.h"
 #include "fault.h"
 #include "fiber.h"
+#include "frame.h"
 #include "handle.h"
 #include "host.h"
 #include "idle.h"
@@ -149,7 +150,6 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
         return NULL;
     w->runtime = rt;
     w->hot.index = index;
-    w->hot.fork_ask = rt->worker_count > 1;
     w->next_id = index + 1;
     w->id_step = rt->worker_count + 1;
     w->noted = rt->options.trace != 0 || rt->options.max_tasks != 0
@@ -159,8 +159,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
     slots = mo_mem_alloc((MO_FORK_SLOTS + 1) * sizeof *slots, MO_CACHE_LINE);
     if (slots != NULL)
-        w->slots = w->hot.fork_top = w->hot.fork_base = slots + 1;
-    w->hot.fork_end = w->slots;
+        mo_frame_init(w, slots + 1);
     mo_timers_init(&w->timers);
     if (w->queue.worker == NULL || w->sites == NULL || w->slots == NULL
         || mo_trace_init(w, rt->options.trace) != 0) {

@@ -162,6 +162,7 @@ struct mo_worker {
     /* What other threads touch. */
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint64_t) fork_tail;  /* era, index */
     MO_ATOMIC(uint32_t) fork_public;    /* slots below it may be public */
+    MO_ATOMIC(uint32_t) fork_wanted;    /* asked for; fork_limit is NULL */
     struct mo_timers timers;
     struct mo_lock inbox_lock;      /* guards the list of pinned tasks */
     MO_ATOMIC(struct moirai_task *) inbox;  /* newest last */

@@ -16,7 +16,7 @@
 static uintptr_t outside_slots[2];
 struct moirai_worker mo_outside[8] = {{
     .fork_top = &outside_slots[1],
-    .fork_end = &outside_slots[1],
+    .fork_limit = &outside_slots[1],
     .fork_base = &outside_slots[1],
 }};
 

@@ -7,10 +7,19 @@
  *     sort(&high);
  *     moirai_join(&left);                  runs it here unless stolen
  *
+ * Where a nanosecond counts, the caller makes the call itself, in its own way,
+ * with arguments and result in registers:
+ *
+ *     moirai_fork(&left, fib_task, &low);
+ *     sum = fib(n - 2);
+ *     sum += moirai_unfork(&left) ? fib(n - 1) : low.result;
+ *
  * A fork lives in the caller's frame, and joins come in the reverse order of
  * forks, before the function returns. The fork goes into the worker's split
  * queue; join takes it back and calls it, unless another worker stole it. Only
- * work that was stolen pays for atomic operations.
+ * work that was stolen pays for atomic operations. Nobody writes to what a fork
+ * and its join touch, but a worker that finds nothing to steal: it withdraws
+ * the limit, so that the owner's next fork takes the slow path and gives some.
  *
  * The split queue: every slot holds one word, and the word is the truth; the
  * indices only say where to look. The owner alone touches a private slot (the
@@ -36,18 +45,18 @@ extern "C" {
 struct moirai_frame {
     struct moirai_task task;
     struct moirai_frame *outer;     /* lent before this one, same stack */
+    uintptr_t *slot;                /* it was put in, or NULL */
     uintptr_t done;                 /* atomic: running, waiter, or ended */
     int32_t result;
     uint32_t failed;                /* it ended by moirai_fail */
 };
 
 /* The part of a worker that inline paths touch; its own thread only, except
- * `fork_ask`, which a hungry worker sets. */
+ * `fork_limit`. */
 struct moirai_worker {
-    uintptr_t *fork_top;            /* next free slot */
-    uintptr_t *fork_end;            /* fork_top never passes it */
-    uintptr_t *fork_base;           /* first slot: nothing of ours below */
-    uint32_t fork_ask;              /* atomic: fork by the slow path */
+    uintptr_t *fork_top;            /* next free slot; the end: none is */
+    uintptr_t *fork_limit;          /* atomic: the end, or NULL: asked for */
+    uintptr_t *fork_base;           /* fork_top, where nothing is forked */
     uint32_t index;
 };
 
@@ -88,11 +97,11 @@ struct moirai_worker *moirai_self(void);
 
 /* Where fork and join go when the inline path does not apply. */
 void moirai_fork_slow(struct moirai_frame *frame);
-int moirai_join_slow(struct moirai_frame *frame);
+bool moirai_unfork_slow(struct moirai_frame *frame);
 
 /* Forks fn(arg) into `frame`. The frame and `arg` are lent until the matching
- * moirai_join returns. Cannot fail: where it cannot be queued, as on a plain
- * thread, it is run at once. Does not wait. */
+ * moirai_join or moirai_unfork returns. Cannot fail: where it cannot be queued,
+ * as on a plain thread, it is run at once. Does not wait. */
 static inline void moirai_fork(struct moirai_frame *frame, moirai_fn *fn,
                                void *arg)
 {
@@ -101,31 +110,41 @@ static inline void moirai_fork(struct moirai_frame *frame, moirai_fn *fn,
 
     frame->task.fn = fn;
     frame->task.arg = arg;
-    if (__builtin_expect(top < worker->fork_end, 1)) {
+    frame->slot = top;
+    if (__builtin_expect(top < __atomic_load_n(&worker->fork_limit,
+                                               __ATOMIC_RELAXED), 1)) {
         __atomic_store_n(top, (uintptr_t)frame, __ATOMIC_RELAXED);
         worker->fork_top = top + 1;
-        if (__builtin_expect(__atomic_load_n(&worker->fork_ask,
-                                             __ATOMIC_RELAXED) == 0, 1))
-            return;
+        return;
     }
     moirai_fork_slow(frame);
 }
 
-/* Ends the fork of `frame`, which must be the newest not yet joined: runs it
- * here, or waits for whoever stole it. Returns what its function returned. If
- * it failed (moirai_fail), the caller fails with the same code. Not ended by
- * cancellation: the frame is lent. Can wait. */
-static inline int moirai_join(struct moirai_frame *frame)
+/* Ends the fork of `frame`, which must be the newest not yet ended. True: it
+ * was not begun and will not be; what it would have done is the caller's to do.
+ * False: it has been run, and frame->result is what its function returned; this
+ * waits for whoever stole it. If it failed (moirai_fail), the caller fails with
+ * the same code. Not ended by cancellation: the frame is lent. Can wait. */
+static inline bool moirai_unfork(struct moirai_frame *frame)
 {
     struct moirai_worker *worker = moirai_self();
-    uintptr_t *last = worker->fork_top - 1;
+    uintptr_t *slot = frame->slot;
 
-    if (__builtin_expect(__atomic_load_n(last, __ATOMIC_RELAXED)
-                         == (uintptr_t)frame, 1)) {
-        worker->fork_top = last;
-        return frame->task.fn(frame->task.arg);
+    if (__builtin_expect(worker->fork_top - 1 == slot
+                         && __atomic_load_n(slot, __ATOMIC_RELAXED)
+                            == (uintptr_t)frame, 1)) {
+        worker->fork_top = slot;
+        return true;
     }
-    return moirai_join_slow(frame);
+    return moirai_unfork_slow(frame);
+}
+
+/* The same, and makes the call if it is the caller's to make. Returns what the
+ * function returned. */
+static inline int moirai_join(struct moirai_frame *frame)
+{
+    return moirai_unfork(frame) ? frame->task.fn(frame->task.arg)
+                                : frame->result;
 }
 
 #ifdef __cplusplus

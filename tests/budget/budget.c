@@ -132,6 +132,17 @@ static void fork_and_join(struct ends *ends, int64_t n)
     }
 }
 
+static void fork_and_unfork(struct ends *ends, int64_t n)
+{
+    struct moirai_frame frame;
+
+    (void)ends;
+    for (int64_t i = 0; i < n; i++) {
+        moirai_fork(&frame, nothing, NULL);
+        need(moirai_unfork(&frame) ? nothing(NULL) : frame.result);
+    }
+}
+
 /* Two tasks, so half of them each. */
 static void yield(struct ends *ends, int64_t n)
 {
@@ -199,6 +210,7 @@ static const struct operation {
     { "spawn-wait-join", NULL, spawn_waiting, NULL, false },
     { "spawn-handle-join", NULL, spawn_handle, NULL, false },
     { "fork-join", NULL, fork_and_join, NULL, false },
+    { "fork-unfork", NULL, fork_and_unfork, NULL, false },
     { "yield", NULL, yield, NULL, false },
     { "send", NULL, send, receive, false },
     { "receive", send, receive, NULL, false },

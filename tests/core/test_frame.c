@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "arch/sanitize.h"
 #include "check.h"
 #include "with.h"
 
@@ -92,6 +93,59 @@ TEST(frame, stolen_forks_come_back_with_their_results)
     }
 }
 
+/* The caller makes the call itself. */
+static long sum_of(int n, int yield_at);
+
+static int task_sum_of(void *arg)
+{
+    struct sum *s = arg;
+
+    s->result = sum_of(s->n, s->yield_at);
+    return 77;
+}
+
+static long sum_of(int n, int yield_at)
+{
+    struct sum left = { n - 1, 0, yield_at };
+    struct moirai_frame fork;
+    long right;
+
+    if (n < 2)
+        return n;
+    moirai_fork(&fork, task_sum_of, &left);
+    if (n == yield_at)
+        moirai_yield();
+    right = sum_of(n - 2, yield_at);
+    if (moirai_unfork(&fork))
+        return right + sum_of(n - 1, yield_at);
+    CHECK_EQ(fork.result, 77);
+    return right + left.result;
+}
+
+static int sums_of(void *arg)
+{
+    const struct sum *s = arg;
+
+    CHECK_EQ(sum_of(s->n, s->yield_at), s->result);
+    return 0;
+}
+
+TEST(frame, what_is_not_forked_after_all_is_the_callers_to_do)
+{
+    bool room = UINTPTR_MAX > UINT32_MAX;
+    struct sum plain = { room ? 20 : 15, room ? 6765 : 610, -1 };
+    struct sum yields = { 14, 377, 5 };
+    struct sum many = { 25, 75025, 12 };
+
+    with_each(sums_of, &plain);
+    with_each(sums_of, &yields);
+    with_seeds(100, sums_of, &yields);
+    for (unsigned i = 0; i < with_times(10); i++) {
+        with_one(2, sums_of, &many);
+        with_one(8, sums_of, &many);
+    }
+}
+
 /* --- flat ---------------------------------------------------------------- */
 
 static int double_it(void *arg)
@@ -141,6 +195,37 @@ TEST(frame, more_forks_than_the_queue_has_room_for_are_run_at_once)
 
     with_each(flat, &n);
     with_seeds(5, flat, &n);
+}
+
+static int fork_and_unfork(void *arg)
+{
+    struct moirai_frame forks[2];
+    int values[2] = { 1, 1 };
+
+    (void)arg;
+    moirai_fork(&forks[0], double_it, &values[0]);
+    moirai_fork(&forks[1], double_it, &values[1]);
+    CHECK(moirai_unfork(&forks[1]));
+    moirai_yield();
+    CHECK(!moirai_unfork(&forks[0]));
+    CHECK_EQ(forks[0].result, 2);
+    CHECK_EQ(values[0], 2);
+    CHECK_EQ(values[1], 1);
+    return 0;
+}
+
+/* One worker, so that nobody steals; but a yield makes tasks of forks. */
+TEST(frame, a_fork_is_either_run_or_the_callers)
+{
+    const char *const set[] = { "scheduler.plugin=steal", "runtime.workers=1",
+                                NULL };
+    struct moirai_runtime *rt;
+
+    if (mo_race_on())
+        SKIP("under TSan each fork becomes a task at once");
+    rt = with_settings(set);
+    CHECK_EQ(moirai_run(rt, fork_and_unfork, NULL), 0);
+    with_end(rt);
 }
 
 static int yield_and_double(void *arg)
@@ -206,6 +291,10 @@ TEST(frame, plain_threads_fork_too)
     moirai_fork(&fork, fib, &s);
     CHECK_EQ(moirai_join(&fork), 0);
     CHECK_EQ(s.result, 610);
+    CHECK_EQ(sum_of(15, 5), 610);
+    moirai_fork(&fork, task_sum_of, &s);
+    CHECK(!moirai_unfork(&fork));
+    CHECK_EQ(fork.result, 77);
 }
 
 /* --- depth --------------------------------------------------------------- */

@@ -249,7 +249,7 @@ TEST(stats, are_written_where_nobody_else_writes)
     static const size_t first = offsetof(struct mo_worker, count);
     static const size_t last = offsetof(struct mo_worker, sites) - 1;
     static const size_t shared[] = {
-        offsetof(struct mo_worker, hot.fork_ask),
+        offsetof(struct mo_worker, hot.fork_limit),
         offsetof(struct mo_worker, fork_tail),
         offsetof(struct mo_worker, timers),
         offsetof(struct mo_worker, inbox),
