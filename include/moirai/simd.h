@@ -2,10 +2,16 @@
 /*
  * moirai/simd.h - arithmetic on arrays of float, as wide as the processor can.
  *
- *     static void body(size_t begin, size_t end, ...)
+ *     static int add(size_t begin, size_t end, void *arg)
  *     {
- *         moirai_simd_add_f32(a + begin, b + begin, end - begin, sum + begin);
+ *         const struct vectors *v = arg;
+ *
+ *         moirai_simd_add_f32(v->a + begin, v->b + begin, end - begin,
+ *                             v->sum + begin);
+ *         return 0;
  *     }
+ *
+ *     moirai_par_for(0, n, add, &vectors, NULL);
  *
  * There is one set of these functions per kind of vector instructions: avx512,
  * avx2 and sse2 on x86, neon on aarch64, and scalar everywhere, which handles

@@ -203,6 +203,50 @@ TEST(span, chunks_and_cells_serve_a_parallel_sum)
     with_seeds(20, sum_in_parallel, NULL);
 }
 
+/* The same with the loops of moirai/par.h, over the numbers of chunks. */
+struct scaling {
+    struct moirai_chunks from, to;  /* of arrays that begin alike */
+};
+
+static int scale(size_t begin, size_t end, void *arg)
+{
+    const struct scaling *scaling = arg;
+
+    for (size_t i = begin; i < end; i++) {
+        struct moirai_span from = moirai_chunks_at(&scaling->from, i);
+        struct moirai_span to = moirai_chunks_at(&scaling->to, i);
+
+        moirai_simd_scale_f32(3, from.data, from.n, to.data);
+    }
+    return 0;
+}
+
+static int scale_in_parallel(void *arg)
+{
+    static _Alignas(MOIRAI_CACHE_LINE) float x[10000];
+    static _Alignas(MOIRAI_CACHE_LINE) float y[10000];
+    struct scaling scaling = {
+        moirai_chunks_of(x, 10000, sizeof *x, 100),
+        moirai_chunks_of(y, 10000, sizeof *y, 100),
+    };
+
+    (void)arg;
+    for (size_t i = 0; i < 10000; i++) {
+        x[i] = (float)i;
+        y[i] = 0;
+    }
+    CHECK_EQ(moirai_par_for(0, scaling.from.n, scale, &scaling, NULL), 0);
+    for (size_t i = 0; i < 10000; i++)
+        CHECK_EQ(y[i], 3 * x[i]);
+    return 0;
+}
+
+TEST(span, chunks_serve_a_parallel_loop)
+{
+    with_each(scale_in_parallel, NULL);
+    with_seeds(20, scale_in_parallel, NULL);
+}
+
 static int count_here(void *arg)
 {
     const struct moirai_cells *cells = arg;
