@@ -16,7 +16,7 @@
 
 #define ROUNDS 7
 #define ROUNDS_MAX 1000
-#define TIMEOUT_S 120
+#define TIMEOUT_S 300
 #define TIMEOUT_MAX 86400
 #define WORKERS_MAX 1024
 

@@ -100,7 +100,7 @@ static const struct {
       "  -w, --workers LIST  so many workers, where a question bears it\n"
       "  -r, --rounds N      rounds, in which each runs once (preset 7)\n"
       "  -x, --scale F       so much of the work (preset 1)\n"
-      "  -t, --timeout S     seconds that one run may take (preset 120)\n"
+      "  -t, --timeout S     seconds that one run may take (preset 300)\n"
       "  -S, --save FILE     the JSON besides, to FILE\n"
       "  -m, --markdown FILE a table in Markdown besides, to FILE\n"
       "  -g, --svg DIR       a plot for each question besides, into DIR\n"
