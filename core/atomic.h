@@ -7,7 +7,8 @@
  * does both; `relaxed` variants order nothing; the fence is sequentially
  * consistent. In a build with MO_POINTS each of them is a point where the
  * simulator may let another worker run, so that interleavings inside a
- * primitive are explored, not only those between tasks.
+ * primitive are explored, not only those between tasks; and a test may look at
+ * each address that is written.
  *
  * The fence is a locked instruction: gcc and clang would emit mfence, which
  * costs eight times as much on the machines we measured. ThreadSanitizer does
@@ -24,26 +25,33 @@
 
 #ifdef MO_POINTS
 void mo_point(void);
+void mo_wrote(const volatile void *p);
+extern void (*mo_wrote_hook)(const volatile void *p);   /* NULL: nobody */
 #else
 #define mo_point() ((void)0)
+#define mo_wrote(p) ((void)0)
 #endif
 
 #define mo_load(p) (mo_point(), __atomic_load_n((p), __ATOMIC_ACQUIRE))
 #define mo_load_seq(p) (mo_point(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
 #define mo_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define mo_store(p, v)                                                        \
-    (mo_point(), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
-#define mo_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+    (mo_point(), mo_wrote(p), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
+#define mo_store_relaxed(p, v)                                                \
+    (mo_wrote(p), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
 #define mo_swap(p, v)                                                         \
-    (mo_point(), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+    (mo_point(), mo_wrote(p),                                                 \
+     __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
 #define mo_add(p, v)                                                          \
-    (mo_point(), __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
+    (mo_point(), mo_wrote(p),                                                 \
+     __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
 #define mo_sub(p, v)                                                          \
-    (mo_point(), __atomic_fetch_sub((p), (v), __ATOMIC_SEQ_CST))
+    (mo_point(), mo_wrote(p),                                                 \
+     __atomic_fetch_sub((p), (v), __ATOMIC_SEQ_CST))
 
 /* Strong; on failure *expected is what was found. */
 #define mo_cas(p, expected, desired)                                          \
-    (mo_point(),                                                              \
+    (mo_point(), mo_wrote(p),                                                 \
      __atomic_compare_exchange_n((p), (expected), (desired), 0,               \
                                  __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 
@@ -56,8 +64,7 @@ void mo_point(void);
 
 /* Counters that one thread writes and any may read. */
 #define mo_count(p, n)                                                        \
-    __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n),       \
-                     __ATOMIC_RELAXED)
+    mo_store_relaxed((p), mo_load_relaxed(p) + (n))
 
 #ifdef MO_SANITIZE_THREAD
 extern MO_ATOMIC(uint32_t) mo_fence_word;

@@ -211,6 +211,14 @@ void mo_point(void)
     if (mo_self_sim != NULL && sim_choose(&mo_self_sim->os, 8) == 0)
         hand_over(mo_self_sim);
 }
+
+void (*mo_wrote_hook)(const volatile void *p);
+
+void mo_wrote(const volatile void *p)
+{
+    if (mo_wrote_hook != NULL)
+        mo_wrote_hook(p);
+}
 #endif
 
 static void thread_entry(void *arg)
