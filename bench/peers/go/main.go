@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+
+// The questions of the benchmarks, answered in Go: ../README.md says how.
+//
+//	go QUESTION WORKERS [SCALE]
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+)
+
+// Exit status: Go has no answer to this question.
+const noAnswer = 77
+
+type bench struct {
+	workers int
+	scale   float64
+}
+
+var questions = map[string]func(b bench){
+	"spawn-warm":        spawnWarm,
+	"spawn-cold":        spawnCold,
+	"fib":               fibQuestion,
+	"nqueens":           queensQuestion,
+	"uts":               utsQuestion,
+	"skewed":            skewedQuestion,
+	"nested":            nested,
+	"ring-2":            func(b bench) { ring(b, 2) },
+	"ring-100":          func(b bench) { ring(b, 100) },
+	"ring-10000":        func(b bench) { ring(b, 10000) },
+	"ring-100000":       func(b bench) { ring(b, 100000) },
+	"pingpong":          pingpong,
+	"chan":              func(b bench) { buffered(b, 1) },
+	"chan-44":           func(b bench) { buffered(b, 4) },
+	"select":            selectQuestion,
+	"mutex":             mutex,
+	"wake":              wake,
+	"parked":            parked,
+	"saxpy":             saxpy,
+	"stencil":           stencil,
+	"irregular-static":  irregularStatic,
+	"irregular-dynamic": irregularDynamic,
+	"reduce":            reduce,
+	"scan":              scan,
+	"sort":              sortQuestion,
+	"cpu":               cpu,
+	"start":             start,
+	"started":           func(b bench) { goAndWait(func() {}) },
+	"idle":              idle,
+	"tail":              tail,
+}
+
+func fail(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, format+"\n", args...)
+	os.Exit(1)
+}
+
+func expect[T comparable](what string, is, should T) {
+	if is != should {
+		fail("%s: %v in place of %v", what, is, should)
+	}
+}
+
+func number(text string) float64 {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || value <= 0 || value > 1e6 {
+		fmt.Fprintf(os.Stderr, "not a positive number: %q\n", text)
+		os.Exit(2)
+	}
+	return value
+}
+
+func main() {
+	if len(os.Args) < 3 || len(os.Args) > 4 {
+		fmt.Fprintln(os.Stderr, "usage: go QUESTION WORKERS [SCALE]")
+		os.Exit(2)
+	}
+	b := bench{workers: int(number(os.Args[2])), scale: 1}
+	if len(os.Args) > 3 {
+		b.scale = number(os.Args[3])
+	}
+	question, known := questions[os.Args[1]]
+	if !known {
+		os.Exit(noAnswer)
+	}
+	runtime.GOMAXPROCS(b.workers)
+	question(b)
+}
