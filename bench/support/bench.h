@@ -18,6 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What the program was asked. */
 struct bench {
     const char *question;
@@ -35,9 +39,9 @@ int bench_main(int argc, char **argv, const struct bench_question *questions);
 
 /* Ends the program: no answer to this question (77); or a sentence, as printf
  * has it, about what went wrong (1). */
-_Noreturn void bench_none(void);
-_Noreturn void bench_fail(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+void bench_none(void) __attribute__((noreturn));
+void bench_fail(const char *format, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Fails unless `rc` is 0. */
 void bench_need(int rc, const char *what);
@@ -70,5 +74,9 @@ double bench_percentile(double *values, size_t n, double part);
 
 /* Prints a line. */
 void bench_print(const char *metric, double value);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
