@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tasks.c - spawn-warm, spawn-cold: empty tasks, a taskwait for each batch; cpu.
+ * tasks.c - spawn-warm, spawn-cold: empty tasks, a taskwait for each batch;
+ * cpu.
  */
 #include "openmp.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trees.c - fib, nqueens, uts, skewed: a task for each child but the last, which
- * the parent walks itself, and a taskwait. Results are in the parent's frame.
+ * trees.c - fib, nqueens, uts, skewed: a task for each child but the last,
+ * which the parent walks itself, and a taskwait. Results are in its frame.
  */
 #include "openmp.h"
 
