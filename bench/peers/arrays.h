@@ -6,9 +6,11 @@
 #ifndef BENCH_PEERS_ARRAYS_H
 #define BENCH_PEERS_ARRAYS_H
 
+#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bench.h"
 #include "work.h"
@@ -61,6 +63,31 @@ static inline uint64_t arrays_uts(uint64_t node, unsigned children)
                                        : 1;
     }
     return nodes;
+}
+
+static inline uint64_t arrays_irregular_sum(uint64_t n)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < n; i++)
+        sum += arrays_irregular(i);
+    return sum;
+}
+
+/* The question `expected`: says what must come out, as expected.txt does. */
+static inline void arrays_expected(const struct bench *bench)
+{
+    unsigned roots = (unsigned)bench_scaled(bench, WORK_UTS_ROOT, 1);
+    uint64_t leaves = bench_scaled(bench, 1e5, 2);
+
+    printf("fib %d\n", work_fib_n(bench->scale));
+    printf("nqueens %" PRIu64 "\n",
+           work_queens_nodes(work_queens_n(bench->scale)));
+    printf("uts %" PRIu64 "\n", arrays_uts(work_hash(WORK_UTS_SEED), roots));
+    printf("skewed %" PRIu64 "\n", arrays_leaves(leaves));
+    printf("nested %" PRIu64 "\n", arrays_leaves(NESTED_SIDE * NESTED_SIDE));
+    printf("irregular %" PRIu64 "\n",
+           arrays_irregular_sum(bench_scaled(bench, 1e5, 1)));
 }
 
 static inline void arrays_expect_sum(const char *what, const uint64_t *values,
@@ -165,11 +192,8 @@ static inline void arrays_irregular_open(struct arrays *a)
 
 static inline void arrays_irregular_check(const struct arrays *a)
 {
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < a->n; i++)
-        sum += arrays_irregular(i);
-    arrays_expect_sum("irregular", a->values, a->n, sum);
+    arrays_expect_sum("irregular", a->values, a->n,
+                      arrays_irregular_sum(a->n));
 }
 
 static inline void arrays_nested(struct arrays *a)

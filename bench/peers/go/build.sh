@@ -12,7 +12,8 @@ if ! command -v go >/dev/null 2>&1; then
     echo "Go is not installed: apt-get install golang-go"
     exit 77
 fi
-GOCACHE=$build/cache GOPATH=$build/path GOFLAGS= GOPROXY=off GOTOOLCHAIN=local
-export GOCACHE GOPATH GOFLAGS GOPROXY GOTOOLCHAIN
+GOCACHE=$build/cache GOPATH=$build/path GOENV=off
+GOFLAGS= GOPROXY=off GOTOOLCHAIN=local
+export GOCACHE GOPATH GOENV GOFLAGS GOPROXY GOTOOLCHAIN
 cd "$source"
 exec go build -trimpath -buildvcs=false -o "$build/go" .

@@ -99,11 +99,11 @@ func parked(b bench) {
 	report("wake_ns", float64(woken.Nanoseconds())/float64(tasks))
 }
 
-// idle: a hundred goroutines wait for a message that does not come.
+// idle: a thousand goroutines wait for a message that does not come.
 func idle(b bench) {
 	never := make(chan int)
 	var ready sync.WaitGroup
-	for i := 0; i < 100; i++ {
+	for i := 0; i < 1000; i++ {
 		ready.Add(1)
 		go func() {
 			ready.Done()

@@ -50,6 +50,7 @@ var questions = map[string]func(b bench){
 	"start":             start,
 	"started":           func(b bench) { goAndWait(func() {}) },
 	"idle":              idle,
+	"expected":          expected,
 	"tail":              tail,
 }
 

@@ -4,6 +4,8 @@
 
 package main
 
+import "fmt"
+
 // Tasks that are spawned before they are waited for.
 const spawnBatch = 10000
 
@@ -109,4 +111,22 @@ func irregular(i uint64) uint64 {
 		return burn(i+1, steps20ns+steps2us)
 	}
 	return burn(i+1, steps20ns)
+}
+
+func irregularSum(n int) uint64 {
+	sum := uint64(0)
+	for i := 0; i < n; i++ {
+		sum += irregular(uint64(i))
+	}
+	return sum
+}
+
+// expected says what must come out, as ../expected.txt does.
+func expected(b bench) {
+	fmt.Println("fib", fibSize(b.scale))
+	fmt.Println("nqueens", queensNodes[queensSize(b.scale)])
+	fmt.Println("uts", utsSerial(splitmix64(utsSeed), b.scaled(2000, 1)))
+	fmt.Println("skewed", leaves(uint64(b.scaled(1e5, 2))))
+	fmt.Println("nested", leaves(64*64))
+	fmt.Println("irregular", irregularSum(b.scaled(1e5, 1)))
 }

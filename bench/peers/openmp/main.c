@@ -8,6 +8,8 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "arrays.h"
+
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
@@ -28,6 +30,7 @@ int main(int argc, char **argv)
         { "scan", scan },
         { "sort", sort },
         { "cpu", cpu },
+        { "expected", arrays_expected },
         { NULL, NULL },
     };
     int workers = argc > 2 ? atoi(argv[2]) : 0;

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <tbb/global_control.h>
 
+#include "arrays.h"
+
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
@@ -28,6 +30,7 @@ int main(int argc, char **argv)
         { "scan", scan },
         { "sort", sort },
         { "cpu", cpu },
+        { "expected", arrays_expected },
         { nullptr, nullptr },
     };
     long workers = argc > 2 ? std::atol(argv[2]) : 0;
