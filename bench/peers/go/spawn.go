@@ -56,6 +56,13 @@ func cpu(b bench) {
 	report("ns", ns)
 }
 
+// What start asks another process of this program.
+const started = "started"
+
+func goNothing(bench) {
+	goAndWait(func() {})
+}
+
 // start: Go's runtime starts and stops with its process; what a process costs
 // that does nothing is taken off.
 func start(b bench) {
@@ -70,6 +77,6 @@ func start(b bench) {
 	if err != nil {
 		fail("%v", err)
 	}
-	whole := process(self, "started", fmt.Sprint(b.workers))
+	whole := process(self, started, fmt.Sprint(b.workers))
 	report("ns", whole-process("/bin/true"))
 }

@@ -151,18 +151,7 @@ void irregular_guided(const struct bench *bench)
     irregular(bench, omp_sched_guided, 16);
 }
 
-static double sum_of(const double *terms, size_t n)
-{
-    double sum = 0;
-
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++)
-        sum += terms[i];
-    return sum;
-}
-
-/* A loop of blocks: clang 14 does not vectorize `parallel for simd` with a
- * reduction over all. */
+/* A loop of blocks, so that each can have several sums. */
 static int64_t reduce_once(void *arg)
 {
     const struct arrays *a = arg;
@@ -175,7 +164,7 @@ static int64_t reduce_once(void *arg)
         size_t from = a->n * i / blocks;
         size_t to = a->n * (i + 1) / blocks;
 
-        sum += sum_of(a->terms + from, to - from);
+        sum += arrays_sum(a->terms, from, to);
     }
     if (sum != a->sum)
         bench_fail("reduce: %g in place of %g", sum, a->sum);

@@ -14,16 +14,6 @@
 
 using range = tbb::blocked_range<size_t>;
 
-static double sum_of(const double *terms, const range &r, double sum)
-{
-    size_t end = r.end();
-
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = r.begin(); i < end; i++)
-        sum += terms[i];
-    return sum;
-}
-
 void reduce(const struct bench *bench)
 {
     struct arrays a = {};
@@ -35,7 +25,7 @@ void reduce(const struct bench *bench)
         double sum = tbb::parallel_reduce(
             range(0, a.n), 0.0,
             [&a](const range &r, double before) {
-                return sum_of(a.terms, r, before);
+                return before + arrays_sum(a.terms, r.begin(), r.end());
             },
             std::plus<double>(), tbb::static_partitioner());
 
