@@ -3,21 +3,21 @@
  * ring.c - what a yield costs among N tasks that only yield: ring-2, ring-100,
  * ring-10000, ring-100000, ns per yield.
  *
- * Creating them is not timed: time runs from when the last of them has yielded
- * a few times, which gave it its stack, until the last has ended.
+ * Creating them is not timed: they yield, uncounted, until all are there. Then
+ * time runs, until the last has ended.
  */
 #include <stdlib.h>
 
 #include "task.h"
 
-#define WARM_YIELDS 3
 #define LEAST_YIELDS 3              /* of a task */
 
 struct ring {
     int64_t tasks;
     int64_t yields;                 /* of each task */
-    int64_t warm;                   /* atomic: tasks that are ready to start */
-    int64_t ended;                  /* atomic */
+    int64_t there;                  /* atomic: tasks */
+    int64_t ended;                  /* atomic: tasks */
+    bool open;                      /* atomic: yields count */
     int64_t start, end;             /* when the last of them did */
 };
 
@@ -30,10 +30,12 @@ static int yield_on(void *arg)
 {
     struct ring *ring = arg;
 
-    for (int i = 0; i < WARM_YIELDS; i++)
-        moirai_yield();
-    if (count(&ring->warm) == ring->tasks)
+    if (count(&ring->there) == ring->tasks) {
         ring->start = bench_clock();
+        __atomic_store_n(&ring->open, true, __ATOMIC_RELEASE);
+    }
+    while (!__atomic_load_n(&ring->open, __ATOMIC_ACQUIRE))
+        moirai_yield();
     for (int64_t i = 0; i < ring->yields; i++)
         moirai_yield();
     if (count(&ring->ended) == ring->tasks)
@@ -46,7 +48,8 @@ static int64_t run_ring(void *arg)
     struct ring *ring = arg;
     struct moirai_scope scope;
 
-    ring->warm = ring->ended = 0;
+    ring->there = ring->ended = 0;
+    ring->open = false;
     bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "a scope");
     for (int64_t i = 0; i < ring->tasks; i++)
         bench_need(moirai_spawn(&scope, yield_on, ring), "a task");

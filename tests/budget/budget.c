@@ -11,6 +11,7 @@
  * NAME OPERATIONS.
  */
 #include <moirai/moirai.h>
+#include <moirai/par.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +144,20 @@ static void fork_and_unfork(struct ends *ends, int64_t n)
     }
 }
 
+static int nothing_of(size_t begin, size_t end, void *arg)
+{
+    (void)begin;
+    (void)end;
+    return nothing(arg);
+}
+
+static void loop(struct ends *ends, int64_t n)
+{
+    (void)ends;
+    for (int64_t i = 0; i < n; i++)
+        need(moirai_par_for(0, 1000, nothing_of, NULL, NULL));
+}
+
 /* Two tasks, so half of them each. */
 static void yield(struct ends *ends, int64_t n)
 {
@@ -211,6 +226,7 @@ static const struct operation {
     { "spawn-handle-join", NULL, spawn_handle, NULL, false },
     { "fork-join", NULL, fork_and_join, NULL, false },
     { "fork-unfork", NULL, fork_and_unfork, NULL, false },
+    { "par-for", NULL, loop, NULL, false },
     { "yield", NULL, yield, NULL, false },
     { "send", NULL, send, receive, false },
     { "receive", send, receive, NULL, false },
