@@ -4,23 +4,31 @@
  *
  * Tasks are often made by one worker and end on another, so free objects pile
  * up where they end. Trading whole batches of BATCH keeps that to one lock in
- * BATCH objects; a magazine holds at most two.
+ * BATCH objects.
+ *
+ * A batch record notes BATCH objects. Each chunk brings enough of them for its
+ * own objects, and all but `loose` are full or empty; so whenever BATCH objects
+ * come back, those that are noted fill at least one record less than there
+ * are, and an empty one is there.
  */
 #include "slab.h"
+
+#include <string.h>
 
 #include "mem.h"
 
 #define BATCH MO_SLAB_BATCH
+#define BATCH_BYTES (BATCH * sizeof(void *))
 #define CHUNK ((size_t)64 << 10)
 
-struct mo_chunk {
+struct mo_chunk {                   /* then the objects, then their batches */
     struct mo_chunk *next;
     char pad[64 - sizeof(struct mo_chunk *)];
 };
 
 void mo_slab_init(struct mo_slab *slab, size_t size)
 {
-    *slab = (struct mo_slab){ .size = size };
+    *slab = (struct mo_slab){ .size = (size + 7) & ~(size_t)7 };
 }
 
 void mo_slab_fini(struct mo_slab *slab)
@@ -33,137 +41,121 @@ void mo_slab_fini(struct mo_slab *slab)
     }
 }
 
-static struct mo_free *pop(struct mo_magazine *magazine)
+/* The next three: the lock is held. */
+static void add_full(struct mo_slab *slab, void *const *objects)
 {
-    struct mo_free *object = magazine->first;
+    struct mo_batch *batch = slab->empty;
 
-    if (object != NULL) {
-        magazine->first = object->next;
-        magazine->count--;
+    slab->empty = batch->next;
+    memcpy(batch->objects, objects, BATCH_BYTES);
+    batch->next = slab->full;
+    slab->full = batch;
+}
+
+/* False: there is none. */
+static bool take_full(struct mo_slab *slab, void **objects)
+{
+    struct mo_batch *batch = slab->full;
+
+    if (batch == NULL)
+        return false;
+    slab->full = batch->next;
+    memcpy(objects, batch->objects, BATCH_BYTES);
+    batch->next = slab->empty;
+    slab->empty = batch;
+    return true;
+}
+
+static void put_loose(struct mo_slab *slab, void *object)
+{
+    if (slab->loose_count == BATCH) {
+        add_full(slab, slab->loose);
+        slab->loose_count = 0;
     }
-    return object;
+    slab->loose[slab->loose_count++] = object;
 }
 
-static void push(struct mo_magazine *magazine, struct mo_free *object)
+/* The lock is held. The object at the lowest address is taken first. */
+static void cut(struct mo_slab *slab, struct mo_chunk *chunk, size_t n)
 {
-    object->next = magazine->first;
-    magazine->first = object;
-    magazine->count++;
-}
-
-/* Cuts a chunk into full batches; what does not fill one is loose. The lock is
- * held. */
-static void cut(struct mo_slab *slab, struct mo_chunk *chunk)
-{
-    size_t n = (CHUNK - sizeof *chunk) / slab->size;
-    char *at = (char *)(chunk + 1);
-    struct mo_free *chain = NULL;
+    char *objects = (char *)(chunk + 1);
+    struct mo_batch *batches = (struct mo_batch *)(objects + n * slab->size);
 
     chunk->next = slab->chunks;
     slab->chunks = chunk;
-    for (size_t i = 0; i < n; i++, at += slab->size) {
-        struct mo_free *object = (struct mo_free *)at;
-
-        if (i >= n - n % BATCH) {
-            push(&slab->loose, object);
-            continue;
-        }
-        object->next = chain;
-        chain = object;
-        if (i % BATCH == BATCH - 1) {
-            chain->batch = slab->batches;
-            slab->batches = chain;
-            chain = NULL;
-        }
+    for (size_t i = 0; i < (n + BATCH - 1) / BATCH; i++) {
+        batches[i].next = slab->empty;
+        slab->empty = &batches[i];
     }
+    for (size_t i = n; i-- > 0;)
+        put_loose(slab, objects + i * slab->size);
 }
 
 /* Adds a chunk; false: out of memory. No lock is held: this allocates. */
 static bool grow(struct mo_slab *slab)
 {
+    size_t room = CHUNK - sizeof(struct mo_chunk) - sizeof(struct mo_batch);
+    size_t n = room * BATCH / (slab->size * BATCH + sizeof(struct mo_batch));
     struct mo_chunk *chunk = mo_mem_alloc(CHUNK, 64);
 
     if (chunk == NULL)
         return false;
     mo_lock_take(&slab->lock);
-    cut(slab, chunk);
+    cut(slab, chunk, n);
     mo_lock_drop(&slab->lock);
     return true;
 }
 
-/* One batch out of the slab, or NULL. */
-static struct mo_free *take_batch(struct mo_slab *slab)
+static void *take_loose(struct mo_slab *slab)
 {
-    struct mo_free *batch;
+    void *object = NULL;
 
     mo_lock_take(&slab->lock);
-    batch = slab->batches;
-    if (batch != NULL)
-        slab->batches = batch->batch;
-    mo_lock_drop(&slab->lock);
-    return batch;
-}
-
-static void give_batch(struct mo_slab *slab, struct mo_free *batch)
-{
-    mo_lock_take(&slab->lock);
-    batch->batch = slab->batches;
-    slab->batches = batch;
-    mo_lock_drop(&slab->lock);
-}
-
-static struct mo_free *take_loose(struct mo_slab *slab)
-{
-    struct mo_free *object;
-
-    mo_lock_take(&slab->lock);
-    if (slab->loose.first == NULL && slab->batches != NULL) {
-        slab->loose.first = slab->batches;
-        slab->loose.count = BATCH;
-        slab->batches = slab->batches->batch;
-    }
-    object = pop(&slab->loose);
+    if (slab->loose_count == 0 && take_full(slab, slab->loose))
+        slab->loose_count = BATCH;
+    if (slab->loose_count != 0)
+        object = slab->loose[--slab->loose_count];
     mo_lock_drop(&slab->lock);
     return object;
 }
 
 static void *get_loose(struct mo_slab *slab)
 {
-    struct mo_free *object = take_loose(slab);
+    void *object = take_loose(slab);
 
     while (object == NULL && grow(slab))
         object = take_loose(slab);
     return object;
 }
 
-void *mo_slab_get(struct mo_slab *slab, struct mo_magazine *magazine)
+static bool refill(struct mo_slab *slab, struct mo_magazine *magazine)
 {
-    struct mo_free *object;
+    bool found;
 
-    if (magazine == NULL)
-        return get_loose(slab);
-    object = pop(magazine);
-    if (object != NULL)
-        return object;
-    magazine->first = take_batch(slab);
-    if (magazine->first == NULL)
-        return get_loose(slab);
-    magazine->count = BATCH;
-    return pop(magazine);
+    mo_lock_take(&slab->lock);
+    found = take_full(slab, magazine->objects);
+    mo_lock_drop(&slab->lock);
+    magazine->count = found ? BATCH : 0;
+    return found;
 }
 
-/* The magazine is twice a batch: the newer half stays, it is warm. */
+void *mo_slab_get(struct mo_slab *slab, struct mo_magazine *magazine)
+{
+    if (magazine == NULL)
+        return get_loose(slab);
+    if (magazine->count == 0 && !refill(slab, magazine))
+        return get_loose(slab);
+    return mo_slab_quick(magazine);
+}
+
+/* The newer half stays, it is warm. */
 static void shed(struct mo_slab *slab, struct mo_magazine *magazine)
 {
-    struct mo_free *last = magazine->first;
-    struct mo_free *batch;
-
-    for (uint32_t i = 1; i < BATCH; i++)
-        last = last->next;
-    batch = last->next;
-    last->next = NULL;
+    mo_lock_take(&slab->lock);
+    add_full(slab, magazine->objects);
+    mo_lock_drop(&slab->lock);
+    memcpy(magazine->objects, magazine->objects + BATCH, BATCH_BYTES);
     magazine->count = BATCH;
-    give_batch(slab, batch);
 }
 
 void mo_slab_put(struct mo_slab *slab, struct mo_magazine *magazine,
@@ -171,11 +163,11 @@ void mo_slab_put(struct mo_slab *slab, struct mo_magazine *magazine,
 {
     if (magazine == NULL) {
         mo_lock_take(&slab->lock);
-        push(&slab->loose, object);
+        put_loose(slab, object);
         mo_lock_drop(&slab->lock);
         return;
     }
-    push(magazine, object);
     if (magazine->count == 2 * BATCH)
         shed(slab, magazine);
+    mo_slab_keep(magazine, object);
 }

@@ -3,9 +3,11 @@
  * slab.h - many objects of one size, made and given back on hot paths.
  *
  * A worker takes from and gives to a magazine of its own, without atomics; a
- * magazine that is empty or overfull trades a batch with the slab, under its
- * lock. Memory comes in chunks and goes back when the slab ends, so an object
- * may be looked at (not trusted) at any time: task dumps rely on that.
+ * magazine that is empty or full trades a batch with the slab, under its lock.
+ * What is free is noted beside the objects, not in them: who takes one need not
+ * wait for its memory. Memory comes in chunks and goes back when the slab ends,
+ * so an object may be looked at (not trusted) at any time: task dumps rely on
+ * that.
  */
 #ifndef MO_SLAB_H
 #define MO_SLAB_H
@@ -16,16 +18,17 @@
 
 #include "lock.h"
 
-#define MO_SLAB_BATCH 64u           /* a magazine holds fewer than two */
+#define MO_SLAB_BATCH 64u
+#define MO_SLAB_AHEAD 4u            /* objects that are fetched before use */
 
-struct mo_free {                    /* what a free object holds */
-    struct mo_free *next;
-    struct mo_free *batch;          /* first of the next batch, in a slab */
+struct mo_magazine {                /* own worker only; zeroed: empty */
+    uint32_t count;
+    void *objects[2 * MO_SLAB_BATCH];
 };
 
-struct mo_magazine {                /* own worker only */
-    struct mo_free *first;
-    uint32_t count;
+struct mo_batch {                   /* what a full one notes; or an empty one */
+    struct mo_batch *next;
+    void *objects[MO_SLAB_BATCH];
 };
 
 struct mo_chunk;
@@ -33,8 +36,10 @@ struct mo_chunk;
 struct mo_slab {
     size_t size;                    /* of one object; constant */
     struct mo_lock lock;            /* guards everything below */
-    struct mo_free *batches;        /* full batches */
-    struct mo_magazine loose;       /* for threads without a magazine */
+    struct mo_batch *full;
+    struct mo_batch *empty;         /* enough to note every object */
+    void *loose[MO_SLAB_BATCH];     /* for threads without a magazine */
+    uint32_t loose_count;
     struct mo_chunk *chunks;
 };
 
@@ -50,25 +55,22 @@ void mo_slab_put(struct mo_slab *slab, struct mo_magazine *magazine,
 /* What the magazine has at hand, or NULL: mo_slab_get may have more. */
 static inline void *mo_slab_quick(struct mo_magazine *magazine)
 {
-    struct mo_free *object = magazine->first;
+    uint32_t left = magazine->count;
 
-    if (__builtin_expect(object != NULL, 1)) {
-        magazine->first = object->next;
-        magazine->count--;
-    }
-    return object;
+    if (__builtin_expect(left == 0, 0))
+        return NULL;
+    magazine->count = --left;
+    if (left >= MO_SLAB_AHEAD)
+        __builtin_prefetch(magazine->objects[left - MO_SLAB_AHEAD], 1);
+    return magazine->objects[left];
 }
 
 /* mo_slab_put where the magazine has room; false: it is for mo_slab_put. */
-static inline bool mo_slab_keep(struct mo_magazine *magazine, void *given)
+static inline bool mo_slab_keep(struct mo_magazine *magazine, void *object)
 {
-    struct mo_free *object = given;
-
-    if (__builtin_expect(magazine->count >= MO_SLAB_BATCH * 2 - 1, 0))
+    if (__builtin_expect(magazine->count == 2 * MO_SLAB_BATCH, 0))
         return false;
-    object->next = magazine->first;
-    magazine->first = object;
-    magazine->count++;
+    magazine->objects[magazine->count++] = object;
     return true;
 }
 

@@ -135,11 +135,11 @@ struct mo_worker {
                                      * by TSan: no short cuts */
     uint32_t next_id, id_step;
     struct mo_queue_ops queue;
-    struct mo_magazine tasks;
     struct mo_site_counters *sites; /* MO_SITES of them */
     int *errno_at;                  /* the thread's errno, and what libstdc++ */
     void **cxx_at;                  /* keeps for it; NULL: is not there */
     struct mo_counters count;
+    struct mo_magazine tasks;
 
     int64_t clock_ns;               /* when it last looked at the clock */
     uint32_t turns_given;           /* turns_left after the last one */

@@ -196,6 +196,16 @@ static inline bool moirai_deque_push(struct moirai_deque *d,
     return true;
 }
 
+/* The owner will soon take the task that is this many below the newest. What
+ * the slot holds may be old: nothing happens to who prefetches the wrong. */
+#define MOIRAI_DEQUE_AHEAD 3
+
+static inline void moirai_deque_prefetch(struct moirai_deque_array *a,
+                                         int64_t index)
+{
+    __builtin_prefetch(MOIRAI_DEQUE_LOAD(moirai_deque_at(a, index), RELAXED));
+}
+
 /* Owner only. The newest task, or NULL: empty. */
 static inline struct moirai_task *moirai_deque_take(struct moirai_deque *d)
 {
@@ -212,6 +222,7 @@ static inline struct moirai_task *moirai_deque_take(struct moirai_deque *d)
     d->top_seen = t;
     if (t < b) {
         a = MOIRAI_DEQUE_LOAD(&d->array, RELAXED);
+        moirai_deque_prefetch(a, b - MOIRAI_DEQUE_AHEAD);
         return MOIRAI_DEQUE_LOAD(moirai_deque_at(a, b), RELAXED);
     }
     task = NULL;
@@ -269,6 +280,7 @@ moirai_deque_take_alone(struct moirai_deque *d)
     if (MOIRAI_DEQUE_LOAD(&d->top, RELAXED) > b)
         return NULL;
     MOIRAI_DEQUE_STORE(&d->bottom, b, RELAXED);
+    moirai_deque_prefetch(a, b - MOIRAI_DEQUE_AHEAD);
     return MOIRAI_DEQUE_LOAD(moirai_deque_at(a, b), RELAXED);
 }
 
