@@ -69,6 +69,7 @@ void moirai_fail(int code, const char *text)
     if (text != NULL)
         for (size_t i = 0; i + 1 < sizeof kept && text[i] != '\0'; i++)
             kept[i] = text[i];
+    fiber->used = 1;
     if (fiber->failing++ > FAIL_DEPTH)
         mo_panic("cleanup handlers of a failing task keep failing");
     mo_frame_drop();
@@ -87,6 +88,7 @@ void moirai_cleanup_push(struct moirai_cleanup *cleanup, void (*fn)(void *),
     cleanup->arg = arg;
     cleanup->outer = w->fiber->cleanup;
     w->fiber->cleanup = cleanup;
+    w->fiber->used = 1;
 }
 
 void moirai_cleanup_pop(struct moirai_cleanup *cleanup, bool run)
@@ -109,6 +111,7 @@ void moirai_pin(void)
         return;
     w->fiber->pins++;
     w->fiber->pinned = w;
+    w->fiber->used = 1;
 }
 
 void moirai_unpin(void)

@@ -119,6 +119,7 @@ static void lend(struct mo_fiber *fiber, struct moirai_frame *frame)
 {
     frame->outer = fiber->lent;
     fiber->lent = frame;
+    fiber->used = 1;
 }
 
 /* Gives thieves the older half of what is private. */

@@ -49,11 +49,11 @@ static inline bool mo_frame_asked(const struct moirai_worker *self)
         && mo_frame_open((const struct mo_worker *)self);
 }
 
-/* Has the running stack forked since it began or went on, or lent forks? If
- * not, none of the above has anything to do. */
+/* Has the running stack forked since it began or went on? If not, it has
+ * nothing to export. */
 static inline bool mo_frame_pending(const struct mo_worker *w)
 {
-    return w->hot.fork_top != w->hot.fork_base || w->fiber->lent != NULL
+    return w->hot.fork_top != w->hot.fork_base
         || mo_load_relaxed(&w->slots[0]) != 0;
 }
 

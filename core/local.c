@@ -51,6 +51,7 @@ int moirai_local_set(struct moirai_local *local, void *value)
             return -ENOMEM;
     }
     w->fiber->locals[index - 1] = value;
+    w->fiber->used = 1;
     return 0;
 }
 

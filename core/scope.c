@@ -243,6 +243,7 @@ static void push_open(struct mo_fiber *fiber, struct moirai_scope *scope)
     scope->cleanup.arg = scope;
     scope->cleanup.outer = fiber->cleanup;
     fiber->cleanup = &scope->cleanup;
+    fiber->used = 1;
 }
 
 /* Usually the newest; but handlers pushed since may still be there. */

@@ -60,6 +60,7 @@ static void hold(struct mo_fiber *fiber, struct moirai_mutex *mutex)
     if (fiber->held != NULL)
         fiber->held->held_prev = mutex;
     fiber->held = mutex;
+    fiber->used = 1;
 }
 
 static void unhold(struct mo_fiber *fiber, struct moirai_mutex *mutex)

@@ -202,14 +202,6 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
     mo_store(&fiber->task, NULL);
 }
 
-/* Does nothing belong to the code on this stack, which ends? */
-static inline bool left_clean(const struct mo_fiber *fiber)
-{
-    return fiber->locals == NULL && fiber->held == NULL
-        && fiber->cleanup == NULL && fiber->pinned == NULL
-        && fiber->pins == 0 && fiber->failing == 0;
-}
-
 /* What is left to do, or was left undone. Can wait. */
 static MO_COLD void clear_up(struct mo_worker *w, struct moirai_task *task)
 {
@@ -221,7 +213,9 @@ static MO_COLD void clear_up(struct mo_worker *w, struct moirai_task *task)
                  task->site->file, task->site->line);
     mo_frame_note(w);
     mo_task_leave_fiber(w, task);
-    mo_store_relaxed(&mo_here()->slots[0], 0);
+    w = mo_here();
+    mo_store_relaxed(&w->slots[0], 0);
+    w->fiber->used = 0;
 }
 
 /* What somebody wants to know of its end. */
@@ -240,7 +234,7 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
 {
     struct moirai_scope *scope = task->scope;
 
-    if (task->fiber != NULL || mo_frame_pending(w) || !left_clean(w->fiber)) {
+    if (!mo_task_is_clean(w, task)) {
         clear_up(w, task);
         w = mo_here();
     }
@@ -248,11 +242,7 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc)
     mo_trace(w, MO_TRACE_END, task->id, rc < 0);
     if (rc < 0 || task->handle != NULL || w->noted)
         tell_end(w, task, rc);
-    mo_count(&w->count.finished, 1);
-    w->task = NULL;                 /* handlers of signals look there */
-    if (!mo_slab_keep(&w->tasks, task))
-        mo_slab_put(&w->runtime->tasks, &w->tasks, task);
-    mo_scope_left(w, scope);
+    mo_task_free(w, task, scope);
 }
 
 static bool admit(struct moirai_runtime *rt)

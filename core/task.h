@@ -5,6 +5,8 @@
 #ifndef MO_TASK_H
 #define MO_TASK_H
 
+#include "frame.h"
+#include "scope.h"
 #include "worker.h"
 
 /* Ids are unique among living tasks and the same in every run of a seed. */
@@ -60,6 +62,24 @@ const struct moirai_site *mo_task_site(uint32_t index);
 /* All sites have yet to learn: so that a simulation does not depend on what
  * ran before it in the same process. */
 void mo_task_forget_sites(void);
+
+/* Does nothing belong to the code on the running stack, whose task ends? */
+static inline bool mo_task_is_clean(const struct mo_worker *w,
+                                    const struct moirai_task *task)
+{
+    return task->fiber == NULL && w->fiber->used == 0 && !mo_frame_pending(w);
+}
+
+/* The last of a task of `scope`: nobody wants anything of it any more. */
+static inline void mo_task_free(struct mo_worker *w, struct moirai_task *task,
+                                struct moirai_scope *scope)
+{
+    mo_count(&w->count.finished, 1);
+    w->task = NULL;                 /* handlers of signals look there */
+    if (!mo_slab_keep(&w->tasks, task))
+        mo_slab_put(&w->runtime->tasks, &w->tasks, task);
+    mo_scope_left(w, scope);
+}
 
 /* The body has returned (or failed): runs what is due at the end on the
  * running stack, tells handle and scope, frees the task. Can wait. */

@@ -66,7 +66,7 @@ static MO_APART _Noreturn void retire(struct mo_worker *w)
 }
 
 /* A task's function has returned; it was called on the running stack. */
-static inline void ended(struct moirai_task *task, int rc)
+static MO_APART void ended(struct moirai_task *task, int rc)
 {
     struct mo_worker *w = mo_here();
 
@@ -102,12 +102,27 @@ static void start_own(struct mo_worker *w, struct moirai_task *task,
     mo_go(w, fiber, false);
 }
 
+/* Most tasks leave nothing behind. */
+static inline bool ended_plainly(struct mo_worker *w, struct moirai_task *task,
+                                 int rc)
+{
+    if (w->task != task || rc < 0 || w->noted || task->handle != NULL
+        || task->kind != MO_TASK_PLAIN || !mo_task_is_clean(w, task))
+        return false;
+    mo_task_free(w, task, task->scope);
+    return true;
+}
+
 static inline void start_here(struct mo_worker *w, struct moirai_task *task)
 {
+    int rc;
+
     mo_take_up(w, task);
     mo_trace(w, MO_TRACE_START, task->id, 0);
     mo_race_acquire_last(task);
-    ended(task, task->fn(task->arg));
+    rc = task->fn(task->arg);
+    if (__builtin_expect(!ended_plainly(mo_here(), task, rc), 0))
+        ended(task, rc);
 }
 
 static void loop_entry(void *arg);

@@ -88,6 +88,8 @@ struct mo_fiber {
     uint32_t waited;                /* it parked since it got this task */
     uint32_t failing;               /* moirai_fail is on its way */
     uint32_t overflown;             /* it runs on part of its guard */
+    uint32_t used;                  /* 0: none of what is above was touched
+                                     * since the fiber was last clean */
     int saved_errno;
     void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
     struct mo_sanitize sanitize;
@@ -272,8 +274,8 @@ static inline uint32_t mo_worker_random(struct mo_worker *w, uint32_t n)
 void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task);
 
 /* The same by `w`, for a task that any worker may run. */
-static inline void mo_worker_push(struct mo_worker *w,
-                                  struct moirai_task *task)
+static inline __attribute__((always_inline))
+void mo_worker_push(struct mo_worker *w, struct moirai_task *task)
 {
     struct moirai_sched_local *local = w->queue.local;
 
@@ -285,7 +287,8 @@ static inline void mo_worker_push(struct mo_worker *w,
 }
 
 /* What the scheduler says that `w` should run next, or NULL. */
-static inline struct moirai_task *mo_worker_pop(struct mo_worker *w)
+static inline __attribute__((always_inline))
+struct moirai_task *mo_worker_pop(struct mo_worker *w)
 {
     struct moirai_sched_local *local = w->queue.local;
     struct moirai_task *task = NULL;
