@@ -15,13 +15,17 @@
 #ifndef MO_LEAVE_H
 #define MO_LEAVE_H
 
+#include <errno.h>
+
 #include "arch/switch.h"
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
 #include "scope.h"
 #include "task.h"
+#include "timer.h"
 #include "trace.h"
+#include "wait.h"
 #include "worker.h"
 
 /* Out of the way of who is not watched by a sanitizer. */
@@ -205,6 +209,60 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     mo_worker_leave(w, next, after, arg);
     mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);
     mo_put_down(mo_here(), fiber);
+}
+
+/* The ways to commit a wait; see wait.c. */
+void mo_commit_locked(void *waiter);
+void mo_commit_timed(void *waiter);
+void mo_commit_published(void *waiter);
+
+/* A task may have a deadline of its own, for everything it waits for that it
+ * can give up. */
+int64_t mo_wait_sooner(const struct moirai_task *task,
+                       const struct mo_wait *how);
+
+static inline void mo_wait_describe(const struct mo_wait *how)
+{
+    struct mo_waiter *waiter = how->waiter;
+
+    mo_store_relaxed(&waiter->kind, how->kind);
+    waiter->masked = how->masked;
+    waiter->object = how->object;
+    waiter->lock = how->lock;
+    waiter->publish = how->publish;
+    waiter->deadline_ns = how->deadline_ns;
+}
+
+static inline void (*mo_commit_of(const struct mo_wait *how,
+                                  int64_t deadline_ns))(void *)
+{
+    if (how->publish != NULL)
+        return mo_commit_published;
+    if (deadline_ns == MOIRAI_NEVER && how->lock != NULL)
+        return mo_commit_locked;
+    return mo_commit_timed;
+}
+
+/* mo_wait for a task. */
+static inline int mo_wait_task(const struct mo_wait *how)
+{
+    struct mo_waiter *waiter = how->waiter;
+    struct mo_worker *w = mo_here();
+    int64_t deadline = how->deadline_ns;
+
+    mo_wait_describe(how);
+    waiter->since_ns = w->clock_ns;
+    if (__builtin_expect(w->task->handle != NULL, 0))
+        waiter->deadline_ns = deadline = mo_wait_sooner(w->task, how);
+    mo_count(&w->count.parked, 1);
+    mo_wait_leave(w, how->kind, NULL, mo_commit_of(how, deadline), waiter);
+    if (__builtin_expect(mo_load_relaxed(&waiter->timer.place) != NULL, 0))
+        mo_timer_disarm(&waiter->timer);
+    mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
+    mo_race_acquire_last(waiter);
+    if (__builtin_expect(waiter->result == -ECANCELED, 0))
+        mo_task_saw_cancel(waiter->fiber->task);
+    return waiter->result;
 }
 
 #endif

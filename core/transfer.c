@@ -37,75 +37,39 @@
  * still refuse it, and a claim cannot be given back: its timer may have come
  * and gone. It would have to be woken for nothing and to queue again.
  */
-#include "chan.h"
+#include "transfer.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "runtime.h"
 #include "task.h"
 
-/* What a caller lends while it waits: messages to take, or room for some. In
- * its frame; by the channel's lock while queued. */
-struct lent {
-    char *at;                       /* the next message; or room for it */
-    size_t left;                    /* so many more */
-    size_t least;                   /* of these have to be moved */
-    struct moirai_chan *chan;
-};
-
-static void copy(void *to, const void *from, size_t bytes)
-{
-    switch (bytes) {
-    case 0:
-        break;                      /* the pointers may be NULL then */
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    default:
-        memcpy(to, from, bytes);
-        break;
-    }
-}
-
-/* n messages have been moved. */
-static void advance(struct lent *lent, size_t n, size_t bytes)
-{
-    if (bytes != 0)
-        lent->at += n * bytes;
-    lent->left -= n;
-    lent->least -= n < lent->least ? n : lent->least;
-}
-
 /* From a sender's buffer into a receiver's. */
-static void hand_over(struct mo_chan *c, struct lent *to, struct lent *from)
+static void hand_over(struct mo_chan *c, struct mo_lent *to, struct mo_lent *from)
 {
     size_t n = to->left < from->left ? to->left : from->left;
 
-    copy(to->at, from->at, n * c->bytes);
-    advance(to, n, c->bytes);
-    advance(from, n, c->bytes);
+    mo_copy(to->at, from->at, n * c->bytes);
+    mo_lent_advance(to, n, c->bytes);
+    mo_lent_advance(from, n, c->bytes);
     c->sent += n;
     c->received += n;
 }
 
-static size_t push(struct mo_chan *c, struct lent *from)
+static size_t push(struct mo_chan *c, struct mo_lent *from)
 {
     size_t n = c->push(c->state, from->chan->view, from->at, from->left);
 
-    advance(from, n, c->bytes);
+    mo_lent_advance(from, n, c->bytes);
     c->sent += n;
     return n;
 }
 
-static size_t pop(struct mo_chan *c, struct lent *to)
+static size_t pop(struct mo_chan *c, struct mo_lent *to)
 {
     size_t n = c->pop(c->state, to->chan->view, to->at, to->left);
 
-    advance(to, n, c->bytes);
+    mo_lent_advance(to, n, c->bytes);
     c->received += n;
     return n;
 }
@@ -114,7 +78,7 @@ static size_t pop(struct mo_chan *c, struct lent *to)
 static bool served(struct mo_queue *queue, struct mo_node *node,
                    struct mo_queue *woken)
 {
-    const struct lent *lent = node->message;
+    const struct mo_lent *lent = node->message;
 
     if (lent->least != 0)
         return false;
@@ -172,7 +136,7 @@ static void settle(struct mo_chan *c, struct mo_queue *woken)
 }
 
 /* Gets rid of as many messages as is possible without waiting. */
-static void offer(struct mo_chan *c, struct lent *from, struct mo_queue *woken)
+static void offer(struct mo_chan *c, struct mo_lent *from, struct mo_queue *woken)
 {
     struct mo_node *node;
     bool again = true;
@@ -191,7 +155,7 @@ static void offer(struct mo_chan *c, struct lent *from, struct mo_queue *woken)
 }
 
 /* Gets as many messages as is possible without waiting. */
-static void collect(struct mo_chan *c, struct lent *to, struct mo_queue *woken)
+static void collect(struct mo_chan *c, struct mo_lent *to, struct mo_queue *woken)
 {
     struct mo_node *node;
 
@@ -205,43 +169,20 @@ static void collect(struct mo_chan *c, struct lent *to, struct mo_queue *woken)
             settle(c, woken);
 }
 
-static inline void lock(struct mo_chan *c)
-{
-    mo_word_lock(&c->lock);
-    mo_race_acquire(c);
-}
-
-static inline void unlock(struct mo_chan *c)
-{
-    mo_race_release(c);
-    mo_word_unlock(&c->lock);
-}
-
 static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
 {
-    unlock(c);
+    mo_chan_unlock(c);
     mo_chan_wake(woken, 0);
 }
 
-/* Waits until enough has been moved. The lock is held, and dropped here. */
-static int wait_in(struct mo_queue *queue, struct lent *lent,
-                   enum mo_wait_kind kind, int64_t deadline_ns)
+/* Ends the wait of a node that nobody served. */
+int mo_chan_give_up(struct mo_queue *queue, struct mo_node *node, int rc)
 {
+    struct mo_lent *lent = node->message;
     struct mo_chan *c = lent->chan->to;
-    struct mo_native native;
-    struct mo_node *node = mo_node_self(&native);
     struct mo_queue woken = { NULL, NULL };
-    struct mo_wait how = { .waiter = node->waiter, .kind = kind, .object = c,
-                           .deadline_ns = deadline_ns, .lock = &c->lock };
-    int rc;
 
-    node->message = lent;
-    mo_queue_add(queue, node);
-    mo_race_release(c);             /* the lock is dropped from elsewhere */
-    rc = mo_wait(&how);
-    if (rc == 0 || rc == -EPIPE)
-        return rc;
-    lock(c);
+    mo_chan_lock(c);
     if (mo_queue_holds(queue, node)) {
         mo_queue_remove(queue, node);
         settle(c, &woken);          /* the next may want less room */
@@ -252,8 +193,25 @@ static int wait_in(struct mo_queue *queue, struct lent *lent,
     return rc;
 }
 
-/* Sends what is left. The lock is held, and dropped here. */
-static int send_rest(struct lent *from, int64_t deadline_ns)
+/* Waits until enough has been moved. The lock is held, and dropped here. */
+static int wait_in(struct mo_queue *queue, struct mo_lent *lent,
+                   enum mo_wait_kind kind, int64_t deadline_ns)
+{
+    struct mo_chan *c = lent->chan->to;
+    struct mo_native native;
+    struct mo_node *node = mo_node_self(&native);
+    struct mo_wait how = { .waiter = node->waiter, .kind = kind, .object = c,
+                           .deadline_ns = deadline_ns, .lock = &c->lock };
+    int rc;
+
+    node->message = lent;
+    mo_queue_add(queue, node);
+    mo_race_release(c);             /* the lock is dropped from elsewhere */
+    rc = mo_wait(&how);
+    return rc == 0 || rc == -EPIPE ? rc : mo_chan_give_up(queue, node, rc);
+}
+
+int mo_send_rest(struct mo_lent *from, int64_t deadline_ns)
 {
     struct mo_chan *c = from->chan->to;
 
@@ -272,13 +230,11 @@ static int send_rest(struct lent *from, int64_t deadline_ns)
         unlock_wake(c, &woken);
         if (rc != 0 || from->left == 0)
             return rc;
-        lock(c);     /* they might be waiting for us */
+        mo_chan_lock(c);     /* they might be waiting for us */
     }
 }
 
-/* Receives until the least has come, and what else is there. The lock is held,
- * and dropped here. */
-static int recv_rest(struct lent *to, int64_t deadline_ns)
+int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns)
 {
     struct mo_chan *c = to->chan->to;
 
@@ -299,13 +255,12 @@ static int recv_rest(struct lent *to, int64_t deadline_ns)
             rc = wait_in(&c->receivers, to, MO_WAIT_RECV, deadline_ns);
         if (rc != 0 || !wait || to->left == 0)
             return rc;
-        lock(c);
+        mo_chan_lock(c);
     }
 }
 
-/* May the caller do this at all? 0 or why not. */
-static inline int refused(const struct moirai_chan *chan, uint32_t mode,
-                          int64_t deadline_ns)
+int mo_chan_refused(const struct moirai_chan *chan, uint32_t mode,
+                    int64_t deadline_ns)
 {
     struct mo_worker *w;
 
@@ -322,113 +277,41 @@ static inline int refused(const struct moirai_chan *chan, uint32_t mode,
     return 0;
 }
 
-static inline void count_sent(struct moirai_runtime *rt, size_t n)
-{
-    struct mo_worker *w = mo_self_in(rt);
-
-    if (w != NULL)
-        mo_count(&w->count.sent, n);
-    else
-        mo_add(&rt->outside.sent, n);
-}
-
-static inline void count_received(struct moirai_runtime *rt, size_t n)
-{
-    struct mo_worker *w = mo_self_in(rt);
-
-    if (w != NULL)
-        mo_count(&w->count.received, n);
-    else
-        mo_add(&rt->outside.received, n);
-}
-
-int moirai_chan_send(struct moirai_chan *chan, const void *message,
-                     int64_t deadline_ns)
-{
-    int rc = refused(chan, MOIRAI_SEND, deadline_ns);
-    struct mo_chan *c;
-    struct lent from;
-
-    if (rc != 0)
-        return rc;
-    c = chan->to;
-    lock(c);
-    if (!c->closed && c->receivers.first == NULL && c->senders.first == NULL
-        && c->push(c->state, chan->view, message, 1) != 0) {
-        c->sent++;
-        unlock(c);
-    } else {
-        from = (struct lent){ .at = (char *)message, .left = 1, .least = 1,
-                              .chan = chan };
-        rc = send_rest(&from, deadline_ns);
-        if (rc != 0)
-            return rc;
-    }
-    count_sent(c->runtime, 1);
-    return 0;
-}
-
-int moirai_chan_recv(struct moirai_chan *chan, void *message,
-                     int64_t deadline_ns)
-{
-    int rc = refused(chan, MOIRAI_RECV, deadline_ns);
-    struct mo_chan *c;
-    struct lent to;
-
-    if (rc != 0)
-        return rc;
-    c = chan->to;
-    lock(c);
-    if (c->senders.first == NULL
-        && c->pop(c->state, chan->view, message, 1) != 0) {
-        c->received++;
-        unlock(c);
-    } else {
-        to = (struct lent){ .at = message, .left = 1, .least = 1,
-                            .chan = chan };
-        rc = recv_rest(&to, deadline_ns);
-        if (rc != 0)
-            return rc;
-    }
-    count_received(c->runtime, 1);
-    return 0;
-}
-
 int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
                                size_t n, int64_t deadline_ns)
 {
-    struct lent from = { .at = (char *)messages, .left = n, .least = n,
+    struct mo_lent from = { .at = (char *)messages, .left = n, .least = n,
                          .chan = chan };
-    int rc = refused(chan, MOIRAI_SEND, deadline_ns);
+    int rc = mo_chan_refused(chan, MOIRAI_SEND, deadline_ns);
 
     if (rc != 0 || n == 0)
         return rc;
-    lock(chan->to);
-    rc = send_rest(&from, deadline_ns);
+    mo_chan_lock(chan->to);
+    rc = mo_send_rest(&from, deadline_ns);
     n -= from.left;
     if (n == 0)
         return rc;
-    count_sent(chan->to->runtime, n);
+    mo_count_sent(chan->to->runtime, n);
     return (int64_t)n;
 }
 
 int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
                                size_t min, size_t max, int64_t deadline_ns)
 {
-    struct lent to = { .at = messages, .left = max,
+    struct mo_lent to = { .at = messages, .left = max,
                        .least = min != 0 ? min : 1, .chan = chan };
     int64_t until = min != 0 ? deadline_ns : MOIRAI_NOW;
-    int rc = refused(chan, MOIRAI_RECV, until);
+    int rc = mo_chan_refused(chan, MOIRAI_RECV, until);
 
     if (rc == 0 && min > max)
         rc = -EINVAL;
     if (rc != 0 || max == 0)
         return rc;
-    lock(chan->to);
-    rc = recv_rest(&to, until);
+    mo_chan_lock(chan->to);
+    rc = mo_recv_rest(&to, until);
     max -= to.left;
     if (max == 0)
         return min == 0 && rc == -EAGAIN ? 0 : rc;
-    count_received(chan->to->runtime, max);
+    mo_count_received(chan->to->runtime, max);
     return (int64_t)max;
 }

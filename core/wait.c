@@ -48,17 +48,6 @@ const char *mo_wait_name(uint32_t kind)
     return kind < MO_WAIT_KINDS ? wait_names[kind] : "?";
 }
 
-void mo_queue_add(struct mo_queue *queue, struct mo_node *node)
-{
-    node->next = NULL;
-    node->prev = queue->last;
-    if (queue->last != NULL)
-        queue->last->next = node;
-    else
-        queue->first = node;
-    queue->last = node;
-}
-
 void mo_queue_remove(struct mo_queue *queue, struct mo_node *node)
 {
     if (node->prev != NULL)
@@ -140,11 +129,11 @@ void mo_wait_end(struct mo_waiter *waiter, int result)
         mo_count(&w->count.woken, 1);
     waiter->result = result;
     mo_race_release(waiter);
-    if (waiter->fiber == NULL) {
+    if (waiter->fiber == NULL)
         mo_unpark(waiter->parker);
-        return;
-    }
-    mo_worker_ready(waiter->fiber->task->scope->runtime, waiter->fiber->task);
+    else
+        mo_worker_ready(waiter->fiber->task->scope->runtime,
+                        waiter->fiber->task);
 }
 
 bool mo_wait_cancel(struct mo_waiter *waiter)
@@ -172,7 +161,7 @@ static void expire(struct moirai_timer *timer)
 }
 
 /* The commit of a wait on a locked object, for as long as it takes. */
-static void commit_locked(void *arg)
+void mo_commit_locked(void *arg)
 {
     struct mo_waiter *waiter = arg;
     uint32_t *lock = waiter->lock;
@@ -188,7 +177,7 @@ static void commit_locked(void *arg)
 
 /* The commit of a wait on a locked object, or on the clock alone, that time
  * may end. */
-static void commit_timed(void *arg)
+void mo_commit_timed(void *arg)
 {
     struct mo_waiter *waiter = arg;
     struct mo_worker *w = mo_here();
@@ -212,7 +201,7 @@ static void commit_timed(void *arg)
 }
 
 /* The commit of a wait that is announced by one atomic word. */
-static void commit_published(void *arg)
+void mo_commit_published(void *arg)
 {
     struct mo_waiter *waiter = arg;
 
@@ -238,10 +227,12 @@ void mo_wait_drop_exceptions(void)
 
 /* A plain thread is never "still on its stack": it opens its claim, drops the
  * lock and sleeps. When its time is up it has to win its own claim. */
-static int wait_native(struct mo_waiter *waiter)
+static int wait_native(const struct mo_wait *how)
 {
-    uint32_t *lock = waiter->lock;
+    struct mo_waiter *waiter = how->waiter;
+    uint32_t *lock = how->lock;
 
+    mo_wait_describe(how);
     mo_store(&waiter->claim, MO_CLAIM_OPEN);
     if (lock != NULL)
         mo_word_unlock(lock);
@@ -255,9 +246,8 @@ static int wait_native(struct mo_waiter *waiter)
     return waiter->result;
 }
 
-/* A task may have a deadline of its own, for everything it waits for that it
- * can give up. */
-static int64_t sooner(const struct moirai_task *task, const struct mo_wait *how)
+int64_t mo_wait_sooner(const struct moirai_task *task,
+                       const struct mo_wait *how)
 {
     int64_t own = mo_task_deadline(task);
 
@@ -266,39 +256,9 @@ static int64_t sooner(const struct moirai_task *task, const struct mo_wait *how)
     return own;
 }
 
-static void (*commit_of(const struct mo_waiter *waiter))(void *)
-{
-    if (waiter->publish != NULL)
-        return commit_published;
-    if (waiter->deadline_ns == MOIRAI_NEVER && waiter->lock != NULL)
-        return commit_locked;
-    return commit_timed;
-}
-
 int mo_wait(const struct mo_wait *how)
 {
-    struct mo_waiter *waiter = how->waiter;
-    struct mo_worker *w;
-
-    mo_store_relaxed(&waiter->kind, how->kind);
-    waiter->masked = how->masked;
-    waiter->object = how->object;
-    waiter->lock = how->lock;
-    waiter->publish = how->publish;
-    waiter->deadline_ns = how->deadline_ns;
-    if (waiter->fiber == NULL)
-        return wait_native(waiter);
-    w = mo_here();
-    waiter->since_ns = w->clock_ns;
-    if (w->task->handle != NULL)
-        waiter->deadline_ns = sooner(w->task, how);
-    mo_count(&w->count.parked, 1);
-    mo_wait_leave(w, how->kind, NULL, commit_of(waiter), waiter);
-    if (mo_load_relaxed(&waiter->timer.place) != NULL)
-        mo_timer_disarm(&waiter->timer);
-    mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
-    mo_race_acquire_last(waiter);
-    if (__builtin_expect(waiter->result == -ECANCELED, 0))
-        mo_task_saw_cancel(waiter->fiber->task);
-    return waiter->result;
+    if (how->waiter->fiber == NULL)
+        return wait_native(how);
+    return mo_wait_task(how);
 }

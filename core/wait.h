@@ -87,8 +87,31 @@ struct mo_queue {                   /* of nodes, oldest first */
     struct mo_node *first, *last;
 };
 
-void mo_queue_add(struct mo_queue *queue, struct mo_node *node);
+static inline void mo_queue_add(struct mo_queue *queue, struct mo_node *node)
+{
+    node->next = NULL;
+    node->prev = queue->last;
+    if (queue->last != NULL)
+        queue->last->next = node;
+    else
+        queue->first = node;
+    queue->last = node;
+}
+
 void mo_queue_remove(struct mo_queue *queue, struct mo_node *node);
+
+/* The same for the oldest, which is there. */
+static inline void mo_queue_remove_first(struct mo_queue *queue)
+{
+    struct mo_node *node = queue->first;
+
+    queue->first = node->next;
+    if (node->next != NULL)
+        node->next->prev = NULL;
+    else
+        queue->last = NULL;
+    node->next = NULL;
+}
 
 /* Is the node, which is in no other queue, in this one? */
 static inline bool mo_queue_holds(const struct mo_queue *queue,
@@ -136,6 +159,15 @@ void mo_wait_drop_exceptions(void);
 /* Tries to end a wait. On true the caller alone may write to what the waiter
  * lent, and must call mo_wait_end soon. The object's lock is held. */
 bool mo_wait_claim(struct mo_waiter *waiter);
+
+/* The same, expecting that nobody else has. */
+static inline bool mo_wait_claim_quick(struct mo_waiter *waiter)
+{
+    uint32_t found = MO_CLAIM_OPEN;
+
+    return __builtin_expect(mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN), 1)
+        || mo_wait_claim(waiter);
+}
 
 /* Makes a claimed waiter go on, with this result. Preferably after dropping
  * the object's lock. The waiter may be gone when this returns. */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transfer.h - what single messages and batches share; see transfer.c.
+ */
+#ifndef MO_TRANSFER_H
+#define MO_TRANSFER_H
+
+#include <string.h>
+
+#include "chan.h"
+
+/* What a caller lends while it waits: messages to take, or room for some. In
+ * its frame; by the channel's lock while queued. */
+struct mo_lent {
+    char *at;                       /* the next message; or room for it */
+    size_t left;                    /* so many more */
+    size_t least;                   /* of these have to be moved */
+    struct moirai_chan *chan;
+};
+
+static inline void mo_copy(void *to, const void *from, size_t bytes)
+{
+    switch (bytes) {
+    case 0:
+        break;                      /* the pointers may be NULL then */
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    default:
+        memcpy(to, from, bytes);
+        break;
+    }
+}
+
+/* n messages have been moved. */
+static inline void mo_lent_advance(struct mo_lent *lent, size_t n,
+                                   size_t bytes)
+{
+    if (bytes != 0)
+        lent->at += n * bytes;
+    lent->left -= n;
+    lent->least -= n < lent->least ? n : lent->least;
+}
+
+static inline void mo_chan_lock(struct mo_chan *c)
+{
+    mo_word_lock(&c->lock);
+    mo_race_acquire(c);
+}
+
+static inline void mo_chan_unlock(struct mo_chan *c)
+{
+    mo_race_release(c);
+    mo_word_unlock(&c->lock);
+}
+
+static inline void mo_count_sent(struct moirai_runtime *rt, size_t n)
+{
+    struct mo_worker *w = mo_self_in(rt);
+
+    if (w != NULL)
+        mo_count(&w->count.sent, n);
+    else
+        mo_add(&rt->outside.sent, n);
+}
+
+static inline void mo_count_received(struct moirai_runtime *rt, size_t n)
+{
+    struct mo_worker *w = mo_self_in(rt);
+
+    if (w != NULL)
+        mo_count(&w->count.received, n);
+    else
+        mo_add(&rt->outside.received, n);
+}
+
+/* May the caller do this at all? 0 or why not. */
+int mo_chan_refused(const struct moirai_chan *chan, uint32_t mode,
+                    int64_t deadline_ns);
+
+/* Sends what is left. The lock is held, and dropped here. */
+int mo_send_rest(struct mo_lent *from, int64_t deadline_ns);
+
+/* Receives until the least has come, and what else is there. The lock is held,
+ * and dropped here. */
+int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns);
+
+/* The wait of `node` in `queue` ended with an error, `rc`. Takes the node out;
+ * 0 if all was moved before that. */
+int mo_chan_give_up(struct mo_queue *queue, struct mo_node *node, int rc);
+
+#endif
