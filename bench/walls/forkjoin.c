@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * forkjoin.c - trees on the least of a split queue: fib, nqueens, uts, skewed.
+ * All children but the last are forks; of skewed's two, the right one.
  */
 #include "bench.h"
 #include "split.h"
@@ -32,7 +33,7 @@ static void fib(struct split *queue, void *arg)
 
 struct board {
     uint32_t columns, left, right;
-    int n, row;
+    int n;
     int64_t nodes;
 };
 
@@ -45,15 +46,19 @@ static void queens(struct split *queue, void *arg)
     int n = 0;
 
     board->nodes = 1;
+    if (free == 0)
+        return;
     for (; free != 0; free &= free - 1, n++) {
         uint32_t bit = free & -free;
 
         next[n] = (struct board){ board->columns | bit,
                                   (board->left | bit) << 1,
-                                  (board->right | bit) >> 1,
-                                  board->n, board->row + 1, 0 };
-        split_fork(queue, &frames[n], queens, &next[n]);
+                                  (board->right | bit) >> 1, board->n, 0 };
+        if ((free & (free - 1)) != 0)
+            split_fork(queue, &frames[n], queens, &next[n]);
     }
+    queens(queue, &next[--n]);
+    board->nodes += next[n].nodes;
     while (n-- > 0) {
         split_join(queue, &frames[n]);
         board->nodes += next[n].nodes;
@@ -69,15 +74,19 @@ static void uts(struct split *queue, void *arg)
 {
     struct node *node = arg, children[WORK_UTS_CHILDREN];
     struct split_frame frames[WORK_UTS_CHILDREN];
+    unsigned last = WORK_UTS_CHILDREN - 1;
 
     node->nodes = 1;
     if (!work_uts_inner(node->hash))
         return;
-    for (unsigned i = 0; i < WORK_UTS_CHILDREN; i++) {
+    for (unsigned i = 0; i < last; i++) {
         children[i].hash = work_hash(node->hash + i);
         split_fork(queue, &frames[i], uts, &children[i]);
     }
-    for (unsigned i = WORK_UTS_CHILDREN; i-- > 0;) {
+    children[last].hash = work_hash(node->hash + last);
+    uts(queue, &children[last]);
+    node->nodes += children[last].nodes;
+    for (unsigned i = last; i-- > 0;) {
         split_join(queue, &frames[i]);
         node->nodes += children[i].nodes;
     }
@@ -121,8 +130,8 @@ static void skewed(struct split *queue, void *arg)
     }
     left = (struct leaves){ all->first, work_skewed_left(all->n), 0 };
     right = (struct leaves){ all->first + left.n, all->n - left.n, 0 };
-    split_fork(queue, &frame, skewed, &left);
-    skewed(queue, &right);
+    split_fork(queue, &frame, skewed, &right);
+    skewed(queue, &left);
     split_join(queue, &frame);
     all->sum = left.sum + right.sum;
 }
