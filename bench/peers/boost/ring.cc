@@ -7,23 +7,24 @@
 #include <atomic>
 #include <cstdlib>
 
-// What bench/ring.c does: a few yields before the clock starts, and enough
-// after, so that beginning and end do not count.
-static const int WARM_YIELDS = 3;
-static const size_t LEAST_YIELDS = 30;
+static const size_t LEAST_YIELDS = 3;   // of a task
 
 struct ring_state {
     size_t tasks, yields;
-    std::atomic<size_t> warm, ended;
+    std::atomic<size_t> there, ended;
+    std::atomic<bool> open;         // yields count
     int64_t start, end;             // when the last of them did
 };
 
+// They yield, uncounted, until all are there, as bench/ring.c has it.
 static void yield_on(ring_state *ring)
 {
-    for (int i = 0; i < WARM_YIELDS; i++)
-        boost::this_fiber::yield();
-    if (++ring->warm == ring->tasks)
+    if (++ring->there == ring->tasks) {
         ring->start = bench_clock();
+        ring->open.store(true, std::memory_order_release);
+    }
+    while (!ring->open.load(std::memory_order_acquire))
+        boost::this_fiber::yield();
     for (size_t i = 0; i < ring->yields; i++)
         boost::this_fiber::yield();
     if (++ring->ended == ring->tasks)
@@ -35,7 +36,8 @@ static int64_t run_ring(void *arg)
     ring_state *state = static_cast<ring_state *>(arg);
     std::vector<boost::fibers::fiber> fibers;
 
-    state->warm = state->ended = 0;
+    state->there = state->ended = 0;
+    state->open = false;
     fibers.reserve(state->tasks);
     for (size_t i = 0; i < state->tasks; i++)
         start(fibers, [state] { yield_on(state); });
