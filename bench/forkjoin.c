@@ -70,8 +70,6 @@ static void ask_fib(const struct bench *bench)
 
 /* --- nqueens: as many children as fit ------------------------------------- */
 
-#define MOST_QUEENS 14
-
 /* A bit per column: where queens stand, or attack the next row. */
 struct board {
     uint32_t free;                  /* no queen in the column */
@@ -83,7 +81,14 @@ struct queens {
     int64_t nodes;
 };
 
-static int64_t queens(struct board board);
+static int64_t queens_at(struct board board, uint32_t places);
+
+static inline int64_t queens(struct board board)
+{
+    uint32_t places = board.free & ~(board.left | board.right);
+
+    return places != 0 ? 1 + queens_at(board, places) : 1;
+}
 
 static int task_queens(void *arg)
 {
@@ -93,26 +98,24 @@ static int task_queens(void *arg)
     return 0;
 }
 
-static int64_t queens(struct board board)
+/* The nodes below some placements. The first is forked, the others are looked
+ * at meanwhile: recursion, where a loop of forks and another of joins would
+ * have the processor guess twice how many there are. */
+static int64_t queens_at(struct board board, uint32_t places)
 {
-    struct queens next[MOST_QUEENS];
-    struct moirai_frame forks[MOST_QUEENS];
-    uint32_t rest = board.free & ~(board.left | board.right);
-    int64_t nodes = 1;
-    int n = 0;
+    uint32_t queen = places & -places;
+    struct queens next = {
+        .board = { board.free & ~queen, (board.left | queen) << 1,
+                   (board.right | queen) >> 1 },
+    };
+    struct moirai_frame fork;
+    int64_t others = 0;
 
-    for (; rest != 0; rest &= rest - 1, n++) {
-        uint32_t queen = rest & -rest;
-
-        next[n].board = (struct board){ board.free & ~queen,
-                                        (board.left | queen) << 1,
-                                        (board.right | queen) >> 1 };
-        moirai_fork(&forks[n], task_queens, &next[n]);
-    }
-    while (n-- > 0)
-        nodes += moirai_unfork(&forks[n]) ? queens(next[n].board)
-                                          : next[n].nodes;
-    return nodes;
+    moirai_fork(&fork, task_queens, &next);
+    places &= ~queen;
+    if (places != 0)
+        others = queens_at(board, places);
+    return others + (moirai_unfork(&fork) ? queens(next.board) : next.nodes);
 }
 
 static int64_t round_queens(void *arg)
