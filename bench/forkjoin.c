@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * forkjoin.c - divide and conquer with forks: fib, nqueens, uts, skewed; ns per
- * call, node or leaf.
+ * call, node or leaf. And busy: how much of the processors' time fib leaves.
  *
  * Each function is what a serial program has, with plain arguments, and the
  * caller makes the call itself unless the fork was stolen. A task_ function
@@ -66,6 +66,43 @@ static void ask_fib(const struct bench *bench)
     }
     ns = bench_task_median(bench, round_fib, &call);
     bench_print("ns", ns / (double)(2 * next - 1));
+}
+
+/* --- busy: do all workers have something to do? --------------------------- */
+
+#define BUSY_ROUNDS 5
+
+struct busy {
+    int n;
+    unsigned workers;
+    double idle[BUSY_ROUNDS];       /* percent of their time */
+};
+
+static int rounds_of_busy(void *arg)
+{
+    struct busy *busy = arg;
+
+    fib(busy->n);
+    for (int i = 0; i < BUSY_ROUNDS; i++) {
+        int64_t start = bench_clock(), used = bench_cpu_clock();
+
+        fib(busy->n);
+        used = bench_cpu_clock() - used;
+        busy->idle[i] = 100 - 100 * (double)used
+                            / ((double)(bench_clock() - start)
+                               * busy->workers);
+        if (busy->idle[i] < 0)
+            busy->idle[i] = 0;
+    }
+    return 0;
+}
+
+static void ask_busy(const struct bench *bench)
+{
+    struct busy busy = { work_fib_n(bench->scale) + 3, bench->workers, { 0 } };
+
+    bench_task(bench, rounds_of_busy, &busy);
+    bench_print("percent", bench_percentile(busy.idle, BUSY_ROUNDS, 0.5));
 }
 
 /* --- nqueens: as many children as fit ------------------------------------- */
@@ -285,6 +322,7 @@ int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
         { "fib", ask_fib },
+        { "busy", ask_busy },
         { "nqueens", ask_queens },
         { "uts", ask_uts },
         { "skewed", ask_skewed },
