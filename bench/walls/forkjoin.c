@@ -8,139 +8,149 @@
 #include "team.h"
 #include "work.h"
 
-/* --- the trees ----------------------------------------------------------- */
+/* --- the trees ------------------------------------------------------------ */
 
 struct fib {
+    struct split_frame frame;
     int n;
     int64_t result;
 };
 
-static void fib(struct split *queue, void *arg)
-{
-    struct fib *fibs = arg;
-    struct fib left = { fibs->n - 1, 0 }, right = { fibs->n - 2, 0 };
-    struct split_frame frame;
+static int64_t fib(struct split *queue, int n);
 
-    if (fibs->n < 2) {
-        fibs->result = fibs->n;
-        return;
-    }
-    split_fork(queue, &frame, fib, &left);
-    fib(queue, &right);
-    split_join(queue, &frame);
-    fibs->result = left.result + right.result;
+static void fib_stolen(struct split *queue, struct split_frame *frame)
+{
+    struct fib *stolen = (struct fib *)frame;
+
+    stolen->result = fib(queue, stolen->n);
+}
+
+static int64_t fib(struct split *queue, int n)
+{
+    struct fib left;
+    int64_t right;
+
+    if (n < 2)
+        return n;
+    left.n = n - 1;
+    split_fork(queue, &left.frame, fib_stolen);
+    right = fib(queue, n - 2);
+    return right + (split_take(queue, &left.frame) ? fib(queue, n - 1)
+                                                   : left.result);
 }
 
 struct board {
+    struct split_frame frame;
     uint32_t columns, left, right;
     int n;
     int64_t nodes;
 };
 
-static void queens(struct split *queue, void *arg)
+static uint32_t free_places(const struct board *board)
 {
-    struct board *board = arg, next[16];
-    struct split_frame frames[16];
-    uint32_t all = (UINT32_C(1) << board->n) - 1;
-    uint32_t free = all & ~(board->columns | board->left | board->right);
+    return ~(board->columns | board->left | board->right)
+           & ((UINT32_C(1) << board->n) - 1);
+}
+
+static struct board place(const struct board *board, uint32_t bit)
+{
+    return (struct board){ .columns = board->columns | bit,
+                           .left = (board->left | bit) << 1,
+                           .right = (board->right | bit) >> 1,
+                           .n = board->n };
+}
+
+static void queens(struct split *queue, struct split_frame *frame)
+{
+    struct board *board = (struct board *)frame, next[16];
+    uint32_t free = free_places(board);
     int n = 0;
 
     board->nodes = 1;
     if (free == 0)
         return;
-    for (; free != 0; free &= free - 1, n++) {
-        uint32_t bit = free & -free;
-
-        next[n] = (struct board){ board->columns | bit,
-                                  (board->left | bit) << 1,
-                                  (board->right | bit) >> 1, board->n, 0 };
-        if ((free & (free - 1)) != 0)
-            split_fork(queue, &frames[n], queens, &next[n]);
+    for (; (free & (free - 1)) != 0; free &= free - 1, n++) {
+        next[n] = place(board, free & -free);
+        split_fork(queue, &next[n].frame, queens);
     }
-    queens(queue, &next[--n]);
+    next[n] = place(board, free);
+    queens(queue, &next[n].frame);
     board->nodes += next[n].nodes;
     while (n-- > 0) {
-        split_join(queue, &frames[n]);
+        if (split_take(queue, &next[n].frame))
+            queens(queue, &next[n].frame);
         board->nodes += next[n].nodes;
     }
 }
 
 struct node {
+    struct split_frame frame;
     uint64_t hash;
     int64_t nodes;
 };
 
-static void uts(struct split *queue, void *arg)
-{
-    struct node *node = arg, children[WORK_UTS_CHILDREN];
-    struct split_frame frames[WORK_UTS_CHILDREN];
-    unsigned last = WORK_UTS_CHILDREN - 1;
+static void uts(struct split *queue, struct split_frame *frame);
 
-    node->nodes = 1;
-    if (!work_uts_inner(node->hash))
-        return;
-    for (unsigned i = 0; i < last; i++) {
-        children[i].hash = work_hash(node->hash + i);
-        split_fork(queue, &frames[i], uts, &children[i]);
+/* Forks all children but the last, and adds them up. */
+static int64_t below(struct split *queue, uint64_t hash,
+                     struct node *children, unsigned n)
+{
+    int64_t nodes;
+
+    for (unsigned i = 0; i < n; i++) {
+        children[i].hash = work_hash(hash + i);
+        if (i + 1 < n)
+            split_fork(queue, &children[i].frame, uts);
     }
-    children[last].hash = work_hash(node->hash + last);
-    uts(queue, &children[last]);
-    node->nodes += children[last].nodes;
-    for (unsigned i = last; i-- > 0;) {
-        split_join(queue, &frames[i]);
-        node->nodes += children[i].nodes;
+    uts(queue, &children[n - 1].frame);
+    nodes = children[n - 1].nodes;
+    for (unsigned i = n - 1; i-- > 0;) {
+        if (split_take(queue, &children[i].frame))
+            uts(queue, &children[i].frame);
+        nodes += children[i].nodes;
     }
+    return nodes;
 }
 
-struct uts_root {
-    unsigned n;                     /* children */
-    struct node *children;
-    struct split_frame *frames;
-    int64_t nodes;
-};
-
-static void uts_root(struct split *queue, void *arg)
+static void uts(struct split *queue, struct split_frame *frame)
 {
-    struct uts_root *root = arg;
+    struct node *node = (struct node *)frame, children[WORK_UTS_CHILDREN];
 
-    root->nodes = 1;
-    for (unsigned i = 0; i < root->n; i++) {
-        root->children[i].hash = work_hash(work_hash(WORK_UTS_SEED) + i);
-        split_fork(queue, &root->frames[i], uts, &root->children[i]);
-    }
-    for (unsigned i = root->n; i-- > 0;) {
-        split_join(queue, &root->frames[i]);
-        root->nodes += root->children[i].nodes;
-    }
+    node->nodes = 1;
+    if (work_uts_inner(node->hash))
+        node->nodes += below(queue, node->hash, children, WORK_UTS_CHILDREN);
 }
 
 struct leaves {
+    struct split_frame frame;
     uint64_t first, n;
     uint64_t sum;
 };
 
-static void skewed(struct split *queue, void *arg)
+static void skewed(struct split *queue, struct split_frame *frame)
 {
-    struct leaves *all = arg, left, right;
-    struct split_frame frame;
+    struct leaves *all = (struct leaves *)frame, left, right;
 
     if (all->n == 1) {
         all->sum = work_burn(all->first + 1, WORK_STEPS_100NS);
         return;
     }
-    left = (struct leaves){ all->first, work_skewed_left(all->n), 0 };
-    right = (struct leaves){ all->first + left.n, all->n - left.n, 0 };
-    split_fork(queue, &frame, skewed, &right);
-    skewed(queue, &left);
-    split_join(queue, &frame);
+    left.first = all->first;
+    left.n = work_skewed_left(all->n);
+    right.first = left.first + left.n;
+    right.n = all->n - left.n;
+    split_fork(queue, &right.frame, skewed);
+    skewed(queue, &left.frame);
+    if (split_take(queue, &right.frame))
+        skewed(queue, &right.frame);
     all->sum = left.sum + right.sum;
 }
 
 /* --- running them -------------------------------------------------------- */
 
 struct tree {
-    void (*fn)(struct split *queue, void *arg);
-    void *arg;
+    void (*fn)(struct split *queue, void *root);
+    void *root;
     struct team *team;
     bool over;                      /* atomic */
 };
@@ -152,7 +162,7 @@ static void climb(void *arg, unsigned member)
     unsigned tries = 0;
 
     if (member == 0) {
-        tree->fn(queue, tree->arg);
+        tree->fn(queue, tree->root);
         __atomic_store_n(&tree->over, true, __ATOMIC_RELEASE);
     }
     while (!__atomic_load_n(&tree->over, __ATOMIC_ACQUIRE))
@@ -171,9 +181,9 @@ static int64_t climb_all(void *arg)
 }
 
 static double median(const struct bench *bench,
-                     void (*fn)(struct split *, void *), void *arg)
+                     void (*fn)(struct split *, void *), void *root)
 {
-    struct tree tree = { .fn = fn, .arg = arg };
+    struct tree tree = { .fn = fn, .root = root };
     double ns;
 
     split_team.n = bench->workers;
@@ -189,10 +199,15 @@ static double median(const struct bench *bench,
     return ns;
 }
 
+static void climb_fib(struct split *queue, void *root)
+{
+    fib_stolen(queue, root);
+}
+
 static void ask_fib(const struct bench *bench)
 {
-    struct fib root = { work_fib_n(bench->scale), 0 };
-    double ns = median(bench, fib, &root);
+    struct fib root = { .n = work_fib_n(bench->scale) };
+    double ns = median(bench, climb_fib, &root);
     int64_t a = 0, b = 1;           /* fib(n), fib(n + 1) */
 
     for (int i = 0; i < root.n; i++) {
@@ -203,13 +218,32 @@ static void ask_fib(const struct bench *bench)
     bench_print("ns", ns / (double)(2 * b - 1));
 }
 
+static void climb_queens(struct split *queue, void *root)
+{
+    queens(queue, root);
+}
+
 static void ask_queens(const struct bench *bench)
 {
     struct board root = { .n = work_queens_n(bench->scale) };
-    double ns = median(bench, queens, &root);
+    double ns = median(bench, climb_queens, &root);
 
     bench_expect("nodes", root.nodes, (int64_t)work_queens_nodes(root.n));
     bench_print("ns", ns / (double)root.nodes);
+}
+
+struct uts_root {
+    struct node *children;
+    unsigned n;
+    int64_t nodes;
+};
+
+static void climb_uts(struct split *queue, void *arg)
+{
+    struct uts_root *root = arg;
+
+    root->nodes = 1 + below(queue, work_hash(WORK_UTS_SEED), root->children,
+                            root->n);
 }
 
 static int64_t uts_below(uint64_t hash)
@@ -229,18 +263,22 @@ static void ask_uts(const struct bench *bench)
     double ns;
 
     root.children = bench_alloc(root.n * sizeof *root.children);
-    root.frames = bench_alloc(root.n * sizeof *root.frames);
-    ns = median(bench, uts_root, &root);
+    ns = median(bench, climb_uts, &root);
     for (unsigned i = 0; i < root.n; i++)
         nodes += uts_below(work_hash(work_hash(WORK_UTS_SEED) + i));
     bench_expect("nodes", root.nodes, nodes);
     bench_print("ns", ns / (double)root.nodes);
 }
 
+static void climb_skewed(struct split *queue, void *root)
+{
+    skewed(queue, root);
+}
+
 static void ask_skewed(const struct bench *bench)
 {
-    struct leaves root = { 0, bench_scaled(bench, 1e5, 1), 0 };
-    double ns = median(bench, skewed, &root);
+    struct leaves root = { .n = bench_scaled(bench, 1e5, 1) };
+    double ns = median(bench, climb_skewed, &root);
     uint64_t sum = 0;
 
     for (uint64_t i = 0; i < root.n; i++)

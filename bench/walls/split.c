@@ -58,12 +58,12 @@ bool split_steal(struct split *thief)
     if (!take(slot, word, word - SPLIT_PUBLIC + SPLIT_STOLEN))
         return false;
     __atomic_store_n(&victim->tail, slot + 1, __ATOMIC_RELAXED);
-    frame->fn(thief, frame->arg);
+    frame->fn(thief, frame);
     __atomic_store_n(slot, 0, __ATOMIC_RELEASE);
     return true;
 }
 
-void split_join_slow(struct split *queue, struct split_frame *frame)
+bool split_take_slow(struct split *queue, struct split_frame *frame)
 {
     uintptr_t *slot = queue->top;
     unsigned tries = 0;
@@ -71,14 +71,13 @@ void split_join_slow(struct split *queue, struct split_frame *frame)
     queue->shared = slot;
     if (__atomic_load_n(&queue->tail, __ATOMIC_RELAXED) > slot)
         __atomic_store_n(&queue->tail, slot, __ATOMIC_RELAXED);
-    if (take(slot, (uintptr_t)frame | SPLIT_PUBLIC, (uintptr_t)frame)) {
-        frame->fn(queue, frame->arg);
-        return;
-    }
+    if (take(slot, (uintptr_t)frame | SPLIT_PUBLIC, (uintptr_t)frame))
+        return true;
     /* What is stolen meanwhile goes above this slot, which is still in use. */
     queue->top = queue->shared = slot + 1;
     while (__atomic_load_n(slot, __ATOMIC_ACQUIRE) != 0)
         if (!split_steal(queue))
             team_relax(&tries);
     queue->top = queue->shared = slot;
+    return false;
 }

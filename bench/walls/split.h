@@ -22,8 +22,7 @@
 struct split;
 
 struct split_frame {
-    void (*fn)(struct split *queue, void *arg);
-    void *arg;
+    void (*fn)(struct split *queue, struct split_frame *frame);
 };
 
 struct split {
@@ -43,30 +42,32 @@ struct split_team {
 extern struct split_team split_team;
 
 void split_publish(struct split *queue);
-void split_join_slow(struct split *queue, struct split_frame *frame);
+bool split_take_slow(struct split *queue, struct split_frame *frame);
 
 /* Runs a frame of somebody else's, if there is one. */
 bool split_steal(struct split *thief);
 
+/* What the work is about lies behind the frame, which fn finds it from. */
 static inline void split_fork(struct split *queue, struct split_frame *frame,
-                              void (*fn)(struct split *, void *), void *arg)
+                              void (*fn)(struct split *,
+                                         struct split_frame *))
 {
     frame->fn = fn;
-    frame->arg = arg;
     __atomic_store_n(queue->top++, (uintptr_t)frame, __ATOMIC_RELAXED);
     if (__builtin_expect(__atomic_load_n(&queue->ask, __ATOMIC_RELAXED), 0))
         split_publish(queue);
 }
 
-static inline void split_join(struct split *queue, struct split_frame *frame)
+/* Ends the newest fork. True: nobody stole it, and the caller is to do its
+ * work, by a direct call. False: it was stolen, and is done. */
+static inline bool split_take(struct split *queue, struct split_frame *frame)
 {
     uintptr_t *slot = --queue->top;
 
     if (__builtin_expect(__atomic_load_n(slot, __ATOMIC_RELAXED)
                          == (uintptr_t)frame, 1))
-        frame->fn(queue, frame->arg);
-    else
-        split_join_slow(queue, frame);
+        return true;
+    return split_take_slow(queue, frame);
 }
 
 #endif
