@@ -56,6 +56,8 @@
 #define DONE_OUT ((uintptr_t)0)     /* nobody waits */
 #define DONE_ENDED ((uintptr_t)1)   /* otherwise: the waiter */
 
+#define PATIENCE 64                 /* pauses: a microsecond or two */
+
 #define ADDRESS(word) ((word) & ~(MOIRAI_SLOT_PUBLIC | MOIRAI_SLOT_STOLEN))
 
 static struct moirai_frame *frame_at(uintptr_t word)
@@ -122,12 +124,9 @@ static void lend(struct mo_fiber *fiber, struct moirai_frame *frame)
     fiber->used = 1;
 }
 
-/* Gives thieves the older half of what is private. */
-static void publish(struct mo_worker *w)
+/* Gives thieves the oldest `share` of those that are private. */
+static void publish(struct mo_worker *w, uint32_t share)
 {
-    uint32_t top = depth_of(w);
-    uint32_t share = (top - w->fork_split + 1) / 2;
-
     for (uint32_t i = 0; i < share; i++) {
         uintptr_t *slot = &w->slots[w->fork_split + i];
         uintptr_t word = mo_load_relaxed(slot);
@@ -140,6 +139,19 @@ static void publish(struct mo_worker *w)
     mo_store(&w->fork_public, w->fork_split);
     answer(w);
     mo_idle_notify(w->runtime);
+}
+
+static uint32_t private_forks(const struct mo_worker *w)
+{
+    return depth_of(w) - w->fork_split;
+}
+
+void mo_frame_offer(void)
+{
+    struct mo_worker *w = mo_here();
+
+    if (mo_frame_open(w) && private_forks(w) != 0)
+        publish(w, private_forks(w));
 }
 
 static void run_at_once(struct moirai_frame *frame)
@@ -173,7 +185,7 @@ static void fork_open(struct mo_worker *w, struct moirai_frame *frame)
         w->hot.fork_top++;
     }
     if (mo_load_relaxed(&w->hot.fork_limit) == NULL)
-        publish(w);
+        publish(w, (private_forks(w) + 1) / 2);
     if (!room)
         run_at_once(frame);
 }
@@ -218,6 +230,20 @@ static bool announce(struct mo_waiter *waiter)
     return !mo_cas(&frame->done, &out, (uintptr_t)waiter);
 }
 
+/* Leaving the stack and coming back costs more than what is left of a short
+ * fork, or of the one piece of a loop that another worker still has. */
+static bool ends_soon(const struct moirai_frame *frame)
+{
+    if (mo_here()->runtime->os->sim != NULL)
+        return mo_load(&frame->done) == DONE_ENDED;
+    for (uint32_t round = 0; round < PATIENCE; round++) {
+        if (mo_load(&frame->done) == DONE_ENDED)
+            return true;
+        mo_cpu_pause();
+    }
+    return false;
+}
+
 static void await(struct moirai_frame *frame)
 {
     struct mo_wait how = {
@@ -226,7 +252,7 @@ static void await(struct moirai_frame *frame)
         .publish = announce,
     };
 
-    if (mo_load(&frame->done) != DONE_ENDED)
+    if (!ends_soon(frame))
         mo_wait(&how);
 }
 

@@ -35,6 +35,10 @@ void mo_frame_finish(struct mo_worker *w, struct moirai_frame *frame,
 /* Whether joins are missing when a task ends. */
 bool mo_frame_missing(struct mo_worker *w);
 
+/* Gives thieves all forks of the running stack, unasked: what it does next may
+ * take long without forking. */
+void mo_frame_offer(void);
+
 /* Do forks take the inline path? Otherwise they become ordinary tasks. */
 static inline bool mo_frame_open(const struct mo_worker *w)
 {

@@ -46,7 +46,8 @@ struct piece {
     void *into;
 };
 
-static int run(struct mo_loop *loop, size_t at, size_t end, void *into);
+static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
+               bool fresh);
 
 uint32_t mo_loop_workers(void)
 {
@@ -90,6 +91,8 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
     loop->unit = attr->grain != 0 ? attr->grain : 1;
     loop->gentle = false;
     loop->deaf = false;
+    loop->alone = mo_loop_workers() == 1;
+    loop->fixed = false;
     mo_store_relaxed(&loop->stop, 0);
     mo_store_relaxed(&loop->left_out, 0);
     switch (attr->schedule) {
@@ -98,6 +101,7 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
             loop->unit = divide(n, mo_loop_workers());
         loop->shift = 0;
         loop->part = loop->unit;
+        loop->fixed = true;
         return;
     case MOIRAI_DYNAMIC:
         loop->shift = WHOLE;
@@ -157,100 +161,110 @@ static int run_piece(void *arg)
 {
     struct piece *piece = arg;
 
-    return run(piece->loop, piece->begin, piece->end, piece->into);
+    return run(piece->loop, piece->begin, piece->end, piece->into, true);
 }
 
-/* Offers the upper half, does the lower. `into` is the lower's, `other` the
- * upper's. */
-static inline int halve(struct mo_loop *loop, size_t at, size_t end,
-                        void *into, void *other)
+/* Offers the upper half of [*at, end), does the lower, and moves *at to what is
+ * still to be done: the upper half if nobody took it. Who did has its result in
+ * `other`. A fixed loop has it there in any case. */
+static inline int share(struct mo_loop *loop, size_t *at, size_t end,
+                        void *into, void *other, bool fresh)
 {
     struct piece upper;
     int rc, later;
+    bool mine;
 
     upper.loop = loop;
-    upper.begin = middle(loop, at, end);
+    upper.begin = middle(loop, *at, end);
     upper.end = end;
     upper.into = other;
-    moirai_fork(&upper.frame, run_piece, &upper);
-    rc = run(loop, at, upper.begin, into);
-    later = moirai_join(&upper.frame);
-    return rc != 0 ? rc : later;
-}
-
-static __attribute__((noinline))
-int split(struct mo_loop *loop, size_t at, size_t end)
-{
-    return halve(loop, at, end, NULL, NULL);
-}
-
-static inline int combine(struct mo_loop *loop, size_t at, size_t end,
-                          void *into, void *other)
-{
-    int rc;
-
-    memcpy(other, loop->op->zero, loop->op->size);
-    rc = halve(loop, at, end, into, other);
-    if (rc == 0)
+    if (!loop->alone)
+        moirai_fork(&upper.frame, run_piece, &upper);
+    rc = run(loop, *at, upper.begin, into, fresh);
+    mine = loop->alone || moirai_unfork(&upper.frame);
+    *at = mine ? upper.begin : end;
+    if (mine && (rc != 0 || loop->op == NULL || !loop->fixed))
+        return rc;
+    later = mine ? run(loop, upper.begin, end, other, false)
+                 : upper.frame.result;
+    *at = end;
+    if (rc == 0 && later == 0 && loop->op != NULL)
         loop->op->join(into, other, loop->arg);
-    return rc;
+    return rc != 0 ? rc : later;
 }
 
 /* Apart, so that the room is on the stack only of who splits. */
 static __attribute__((noinline))
-int split_small(struct mo_loop *loop, size_t at, size_t end, void *into)
+int share_small(struct mo_loop *loop, size_t *at, size_t end, void *into,
+                bool fresh)
 {
     _Alignas(MO_CACHE_LINE) unsigned char room[SMALL];
 
-    return combine(loop, at, end, into, room);
+    memcpy(room, loop->op->zero, loop->op->size);
+    return share(loop, at, end, into, room, fresh);
 }
 
 static __attribute__((noinline))
-int split_large(struct mo_loop *loop, size_t at, size_t end, void *into)
+int share_large(struct mo_loop *loop, size_t *at, size_t end, void *into,
+                bool fresh)
 {
     _Alignas(MO_CACHE_LINE) unsigned char room[LARGE];
 
-    return combine(loop, at, end, into, room);
+    memcpy(room, loop->op->zero, loop->op->size);
+    return share(loop, at, end, into, room, fresh);
 }
 
-static int split_any(struct mo_loop *loop, size_t at, size_t end, void *into)
+static __attribute__((noinline))
+int share_any(struct mo_loop *loop, size_t *at, size_t end, void *into,
+              bool fresh)
 {
     if (loop->op == NULL)
-        return split(loop, at, end);
-    return loop->op->size <= SMALL ? split_small(loop, at, end, into)
-                                   : split_large(loop, at, end, into);
+        return share(loop, at, end, NULL, NULL, fresh);
+    return loop->op->size <= SMALL ? share_small(loop, at, end, into, fresh)
+                                   : share_large(loop, at, end, into, fresh);
 }
 
-static int run(struct mo_loop *loop, size_t at, size_t end, void *into)
+static inline int call(const struct mo_loop *loop, size_t at, size_t end,
+                       void *into)
+{
+    if (loop->op == NULL)
+        return loop->body(at, end, loop->arg);
+    return loop->op->fold(at, end, into, loop->arg);
+}
+
+/* `fresh`: nothing of this piece was done yet, and if it is split unasked, what
+ * was split off must be offered: there may be no other occasion for long. */
+static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
+               bool fresh)
 {
     size_t begin = at;
-    int rc;
+    int rc = 0;
 
-    while (at < end) {
-        size_t left = end - at;
+    while (at < end && rc == 0 && !halted(loop)) {
+        size_t n = end - at;
 
-        if (halted(loop))
-            return 0;
-        if (left > loop->unit
-            && (left > loop->part || mo_frame_asked(moirai_self())))
-            return split_any(loop, at, end, into);
-        left = chunk(loop, at - begin, left);
-        if (loop->op == NULL)
-            rc = loop->body(at, at + left, loop->arg);
-        else
-            rc = loop->op->fold(at, at + left, into, loop->arg);
-        if (rc != 0) {
-            mo_store_relaxed(&loop->stop, 1);
-            return rc;
+        if (n > loop->unit
+            && (n > loop->part || mo_frame_asked(moirai_self()))) {
+            rc = share_any(loop, &at, end, into, fresh);
+            begin = at;
+            fresh = false;
+            continue;
         }
-        at += left;
+        if (fresh && loop->part != SIZE_MAX && !loop->alone)
+            mo_frame_offer();
+        fresh = false;
+        n = chunk(loop, at - begin, n);
+        rc = call(loop, at, at + n, into);
+        at += n;
     }
-    return 0;
+    if (rc != 0)
+        mo_store_relaxed(&loop->stop, 1);
+    return rc;
 }
 
 int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
 {
-    int rc = run(loop, begin, end, into);
+    int rc = run(loop, begin, end, into, true);
 
     if (rc == 0 && mo_load_relaxed(&loop->left_out) != 0)
         return -ECANCELED;

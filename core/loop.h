@@ -20,6 +20,9 @@ struct mo_loop {
     uint32_t shift;                 /* a body gets what is left >> shift */
     bool gentle;                    /* but no more than was done before */
     bool deaf;                      /* cancellation does not end it */
+    bool alone;                     /* nobody could take a piece */
+    bool fixed;                     /* results are joined in the same way
+                                     * whoever takes which piece */
     MO_ATOMIC(uint32_t) stop;       /* a body returned other than 0 */
     MO_ATOMIC(uint32_t) left_out;   /* a piece, because of a cancellation */
 };
