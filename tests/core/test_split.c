@@ -179,3 +179,75 @@ TEST(split, does_not_forget_that_it_was_asked)
     in_each_order("runtime.workers=2", wait_for_thief, NULL);
     in_each_order("runtime.workers=4", wait_for_thief, NULL);
 }
+
+/* --- loops, which are made of forks -------------------------------------- */
+
+#define INDICES 24
+
+static int mark(size_t begin, size_t end, void *arg)
+{
+    unsigned char *marks = arg;
+
+    compute();
+    for (size_t i = begin; i < end; i++)
+        marks[i]++;
+    return 0;
+}
+
+/* What was folded, in order: a word whose letters are the pieces' indices. */
+struct word {
+    uint32_t n;
+    unsigned char letters[INDICES];
+};
+
+static int append(size_t begin, size_t end, void *into, void *arg)
+{
+    struct word *word = into;
+
+    (void)arg;
+    compute();
+    for (size_t i = begin; i < end; i++)
+        word->letters[word->n++] = (unsigned char)i;
+    return 0;
+}
+
+static void join_words(void *into, const void *from, void *arg)
+{
+    struct word *a = into;
+    const struct word *b = from;
+
+    (void)arg;
+    for (uint32_t i = 0; i < b->n; i++)
+        a->letters[a->n++] = b->letters[i];
+}
+
+static const struct word empty;
+static const struct moirai_fold words = {
+    sizeof empty, &empty, append, join_words, append,
+};
+
+static int loop(void *arg)
+{
+    struct moirai_par_attr attr = { .size = sizeof attr, .grain = 2,
+                                    .schedule = *(const uint32_t *)arg };
+    unsigned char marks[INDICES] = { 0 };
+    struct word word, prefix;
+
+    CHECK_EQ(moirai_par_for(0, INDICES, mark, marks, &attr), 0);
+    CHECK_EQ(moirai_par_reduce(0, INDICES, &words, NULL, &word, &attr), 0);
+    CHECK_EQ(moirai_par_scan(0, INDICES, &words, NULL, &prefix, &attr), 0);
+    CHECK_EQ(word.n, INDICES);
+    CHECK_EQ(prefix.n, INDICES);
+    for (unsigned i = 0; i < INDICES; i++) {
+        CHECK_EQ(marks[i], 1);
+        CHECK_EQ(word.letters[i], i);
+        CHECK_EQ(prefix.letters[i], i);
+    }
+    return 0;
+}
+
+TEST(split, does_loops_of_every_schedule)
+{
+    for (uint32_t schedule = 0; schedule <= MOIRAI_GUIDED; schedule++)
+        in_each_order("runtime.workers=3", loop, &schedule);
+}
