@@ -29,8 +29,7 @@ void chan_44(const struct bench *bench);
 /*
  * As many threads that run fibers as there are workers, this one included:
  * alone it takes its fibers in turn, else they steal from each other. They look
- * for work without sleeping, which is the library's preset, unless there is
- * BOOST_SUSPEND in the environment.
+ * for work without sleeping, which is the library's preset.
  */
 class workers {
 public:

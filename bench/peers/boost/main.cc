@@ -5,23 +5,19 @@
 
 #include "answers.h"
 
-#include <cstdlib>
-
 using boost::fibers::use_scheduling_algorithm;
 using boost::fibers::algo::work_stealing;
 
 workers::workers(unsigned count)
 {
-    bool suspend = std::getenv("BOOST_SUSPEND") != nullptr;
-
     for (unsigned i = 1; i < count; i++)
-        threads.emplace_back([this, count, suspend] {
-            use_scheduling_algorithm<work_stealing>(count, suspend);
+        threads.emplace_back([this, count] {
+            use_scheduling_algorithm<work_stealing>(count);
             std::unique_lock<boost::fibers::mutex> guard(lock);
             end.wait(guard, [this] { return over; });
         });
     if (count > 1)
-        use_scheduling_algorithm<work_stealing>(count, suspend);
+        use_scheduling_algorithm<work_stealing>(count);
 }
 
 workers::~workers()

@@ -9,9 +9,6 @@ use rayon::prelude::*;
 /// Elements of a chunk: small against the array, large against a fork.
 const CHUNK: usize = 16 * 1024;
 
-/// Elements that a worker scans at once: half of a second-level cache.
-const SCAN_PIECE: usize = 64 * 1024;
-
 pub fn saxpy(question: &Question) {
     let n = question.asked.scaled(10_000_000, 1);
     let a = 2.0f32;
@@ -114,12 +111,17 @@ fn scan_chunk(to: &mut [i64], from: &[i64], before: i64) -> i64 {
     sum
 }
 
-/// The same by all workers: the sums of their pieces, then from those the
-/// prefix sums of the pieces.
-fn scan_block(to: &mut [i64], from: &[i64], sum: i64, piece: usize) -> i64 {
+/// rayon has no scan, so it takes two passes: the sums of the pieces, then
+/// their prefix sums. One worker needs but the second.
+fn scan_all(to: &mut [i64], from: &[i64], workers: usize) {
+    if workers == 1 {
+        scan_chunk(to, from, 0);
+        return;
+    }
+    let piece = from.len() / (workers * 8) + 1;
     let mut before: Vec<i64> =
         from.par_chunks(piece).map(|piece| piece.iter().sum()).collect();
-    let mut sum = sum;
+    let mut sum = 0;
     for before in &mut before {
         (*before, sum) = (sum, sum + *before);
     }
@@ -128,19 +130,6 @@ fn scan_block(to: &mut [i64], from: &[i64], sum: i64, piece: usize) -> i64 {
             scan_chunk(to, from, before);
         },
     );
-    sum
-}
-
-/// rayon has no scan, so each element is read twice, the second time while its
-/// block is still in the cache. One worker need not.
-fn scan_all(to: &mut [i64], from: &[i64], workers: usize) {
-    if workers == 1 {
-        scan_chunk(to, from, 0);
-        return;
-    }
-    let block = workers * SCAN_PIECE;
-    let blocks = to.chunks_mut(block).zip(from.chunks(block));
-    blocks.fold(0, |sum, (to, from)| scan_block(to, from, sum, SCAN_PIECE));
 }
 
 pub fn scan(question: &Question) {

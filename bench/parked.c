@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parked.c - a million tasks that wait: what each costs to make, to keep and
+ * to wake.
+ *
+ * Questions: parked (1e6 tasks, each on a guarded stack of 64 KiB, wait on one
+ * channel, which is then closed), parked-mixed (the same, a tenth as many,
+ * after each has used its stack as a program does: printf, name resolution,
+ * a deep call). Metrics: create_ns, bytes (memory and page tables, by which the
+ * process grew), wake_ns (all wake and end); each per task.
+ */
+#include "bench.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <moirai/chan.h>
+#include <moirai/runtime.h>
+#include <moirai/scope.h>
+#include <moirai/task.h>
+
+#include "memory.h"
+
+#define TASKS 1e6
+#define MIXED 1e5
+#define WARM_UP 1000                /* tasks: then their place is known for
+                                     * waiting; they leave few stacks behind */
+#define DEEP 20000                  /* bytes of stack that are used once */
+
+struct round {
+    struct moirai_chan *chan;
+    bool mixed;
+    size_t tasks;
+    double create_ns, bytes, wake_ns;   /* results; not yet per task */
+    uint64_t begun, woken;          /* by __atomic builtins */
+};
+
+/* Leaves its mark on many pages. */
+static __attribute__((noinline)) void go_deep(void)
+{
+    volatile char bytes[DEEP];
+
+    for (size_t i = 0; i < sizeof bytes; i += 64)
+        bytes[i] = 1;
+}
+
+static void use_stack(void)
+{
+    struct addrinfo hint = { .ai_flags = AI_NUMERICHOST };
+    struct addrinfo *found;
+    char text[64];
+
+    snprintf(text, sizeof text, "%.6f", 3.25);
+    if (getaddrinfo("127.0.0.1", "80", &hint, &found) == 0)
+        freeaddrinfo(found);
+    go_deep();
+}
+
+static int wait_for_close(void *arg)
+{
+    struct round *round = arg;
+    int64_t message;
+
+    if (round->mixed)
+        use_stack();
+    __atomic_fetch_add(&round->begun, 1, __ATOMIC_RELAXED);
+    if (moirai_chan_recv(round->chan, &message, MOIRAI_NEVER) < 0)
+        __atomic_fetch_add(&round->woken, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static int run_round(void *arg)
+{
+    struct round *round = arg;
+    struct moirai_scope scope;
+    double bytes = bench_memory();
+    int64_t start = bench_clock();
+
+    bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "scope");
+    for (size_t i = 0; i < round->tasks; i++)
+        bench_need(moirai_spawn(&scope, wait_for_close, round), "spawn");
+    while (__atomic_load_n(&round->begun, __ATOMIC_RELAXED) < round->tasks)
+        moirai_yield();
+    round->create_ns = (double)(bench_clock() - start);
+    round->bytes = bench_memory() - bytes;
+    start = bench_clock();
+    moirai_chan_close(round->chan);
+    bench_need(moirai_scope_end(&scope), "end");
+    round->wake_ns = (double)(bench_clock() - start);
+    bench_expect("tasks woken", (int64_t)round->woken, (int64_t)round->tasks);
+    return 0;
+}
+
+static struct round measure(struct moirai_runtime *rt, size_t tasks,
+                            bool mixed)
+{
+    struct round round = { .tasks = tasks, .mixed = mixed };
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    static const char *const options[] = { "capacity=0", NULL };
+
+    bench_need(moirai_chan_make(rt, NULL, options, &elem, &round.chan, NULL),
+               "channel");
+    bench_need(moirai_run(rt, run_round, &round), "run");
+    moirai_chan_put(round.chan);
+    return round;
+}
+
+static void ask(const struct bench *bench, double tasks, bool mixed)
+{
+    size_t n = bench_scaled(bench, tasks, 100);
+    char workers[40];
+    const char *const set[] = { workers, "stacks.size=64KiB", NULL };
+    struct moirai_config config = { .size = sizeof config, .set = set };
+    struct moirai_runtime *rt;
+    struct round round;
+
+    snprintf(workers, sizeof workers, "runtime.workers=%u", bench->workers);
+    bench_need(moirai_start(&rt, &config, NULL), "start");
+    measure(rt, WARM_UP, mixed);
+    round = measure(rt, n, mixed);
+    bench_need(moirai_stop(rt, MOIRAI_NEVER, NULL), "stop");
+    bench_print("create_ns", round.create_ns / (double)n);
+    bench_print("bytes", round.bytes / (double)n);
+    bench_print("wake_ns", round.wake_ns / (double)n);
+}
+
+static void ask_parked(const struct bench *bench)
+{
+    ask(bench, TASKS, false);
+}
+
+static void ask_mixed(const struct bench *bench)
+{
+    ask(bench, MIXED, true);
+}
+
+static const struct bench_question questions[] = {
+    { "parked", ask_parked },
+    { "parked-mixed", ask_mixed },
+    { NULL, NULL },
+};
+
+int main(int argc, char **argv)
+{
+    return bench_main(argc, argv, questions);
+}
