@@ -2,8 +2,8 @@
 /*
  * dump.c - looking at tasks while they run.
  *
- * No lock is waited for: records of fibers are never freed while the runtime
- * lives, and hold a copy of what is shown of their task; spawn sites are for
+ * No lock is waited for: records of fibers stay while somebody walks the
+ * roster, and hold a copy of what is shown of their task; spawn sites are for
  * ever. A task that waits is held for the moment in which its stack is read.
  * What is read of the others may be of different instants, or of a task that
  * has just ended; it is never invalid.
@@ -321,17 +321,21 @@ static struct dump *new_dump(struct moirai_runtime *rt, int fd)
     return d;
 }
 
+static bool write_each(struct mo_fiber *fiber, void *arg)
+{
+    write_fiber(arg, fiber);
+    return true;
+}
+
 void moirai_dump(struct moirai_runtime *rt, int fd)
 {
-    struct mo_fiber *fiber = mo_load(&rt->all_fibers);
     struct dump *d = new_dump(rt, fd);
 
     if (d == NULL)
         return;
     for (uint32_t i = 0; i < rt->worker_count; i++)
         write_worker(d, rt->workers[i]);
-    for (; fiber != NULL; fiber = fiber->all_next)
-        write_fiber(d, fiber);
+    mo_roster_walk(&rt->roster, write_each, d);
     mo_line_number(&d->line, d->tasks);
     mo_line_text(&d->line, " tasks that have begun");
     mo_line_end(&d->line);
@@ -357,17 +361,21 @@ static uint64_t count_left(struct moirai_runtime *rt)
     return live > 0 ? (uint64_t)live : 0;
 }
 
+static bool report_each(struct mo_fiber *fiber, void *arg)
+{
+    struct moirai_stop_report *report = arg;
+
+    report->listed += describe(fiber, &report->tasks[report->listed]);
+    return report->listed < MOIRAI_REPORT_TASKS;
+}
+
 void mo_dump_report(struct moirai_runtime *rt,
                     struct moirai_stop_report *report)
 {
-    struct mo_fiber *fiber = mo_load(&rt->all_fibers);
-
     if (report == NULL)
         return;
     report->waiting = count_left(rt);
-    for (; fiber != NULL && report->listed < MOIRAI_REPORT_TASKS;
-         fiber = fiber->all_next)
-        report->listed += describe(fiber, &report->tasks[report->listed]);
+    mo_roster_walk(&rt->roster, report_each, report);
 }
 
 void mo_dump_report_left(struct moirai_runtime *rt,

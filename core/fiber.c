@@ -2,119 +2,267 @@
 /*
  * fiber.c - a few warm stacks per worker, the plugin's behind them.
  *
- * The record of a fiber lives in a slab, apart from its stack, and is never
- * unmapped while the runtime lives: what other threads look at while a task is
- * parked (the claim word, the node) is not on the stack's cold pages, and task
- * dumps can walk all fibers without a lock.
+ * The record of a fiber lies at the top of its stack, in the page that a parked
+ * task needs anyway: a million of them cost nothing beside, and who resumes a
+ * task misses one page less. (docs/decisions/0008 has the price.) Its distance
+ * from the top differs from stack to stack, since pages begin at the same sets
+ * of the caches. A stack that went back to the plugin is without a record;
+ * the roster knows which have one.
+ *
+ * A worker keeps up to two batches of each class, and trades whole ones with
+ * the plugin, so most of the time no lock is taken. How many it asks for grows
+ * while it asks.
+ *
+ * Deep calls leave pages behind that a parked task has no use for. Words near
+ * the end of the top page tell (mo_fiber_is_soiled), and the pages are given
+ * back when the task next waits, from the next stack, before anybody may
+ * resume it. A task that leaves some again and again pays for it at ever longer
+ * distances: it may do nothing but call deep and wait.
  */
 #include "fiber.h"
 
-
 #include "arch/switch.h"
 
-#define POOL_MOST 64                /* fibers a worker keeps of a class */
-#define POOL_RACE 64                /* and leaves alone under mo_race_on */
-#define KEEP ((size_t)16 << 10)     /* bytes below the caller of a trim */
+#define BATCH 64                    /* fibers traded at once, at most */
+#define DEEP_BATCH 8                /* of those whose stacks are deep */
+#define RACE_LEAST 64               /* of a pool under mo_race_on, and ... */
+#define RACE_MOST 128               /* ... at most */
+#define COLOURS 8                   /* distances from the top of a stack */
+#define PAGE ((uintptr_t)4096)      /* or a part of one */
+#define BELOW 512                   /* bytes that may be in use under sp */
+#define OFTEN 16                    /* cleanings of a task, then it is rare */
 
 _Static_assert(sizeof(struct mo_fiber) % sizeof(uint64_t) == 0,
                "mo_slab_clear reaches all of it");
 
-/* Puts a new record where dumps find it. Records are only ever added. */
-static void enlist(struct moirai_runtime *rt, struct mo_fiber *fiber)
-{
-    struct mo_fiber *first = mo_load(&rt->all_fibers);
+/* The mark of a stack that has none. */
+static _Alignas(16) uint64_t never[MO_MARK_END];
 
-    do
-        fiber->all_next = first;
-    while (!mo_cas(&rt->all_fibers, &first, fiber));
+/* Where in its stack the record is. The same each time for the same stack. */
+static struct mo_fiber *record(const struct moirai_stack *stack)
+{
+    uintptr_t top = (uintptr_t)stack->base + stack->size;
+    uintptr_t colour = ((top >> 12) * UINT32_C(2654435761) >> 20) % COLOURS;
+
+    return (struct mo_fiber *)((top - sizeof(struct mo_fiber)
+                                - colour * MO_CACHE_LINE)
+                               & ~(uintptr_t)(MO_CACHE_LINE - 1));
 }
 
-/* A record: one whose stack went back to the plugin, or a new one. */
-static struct mo_fiber *record(struct moirai_runtime *rt)
+/* Bytes of a fiber's stack for the code that runs on it. */
+static size_t room(const struct mo_fiber *fiber)
+{
+    return (size_t)((const char *)fiber - fiber->stack.base);
+}
+
+static uint64_t *find_mark(const struct moirai_runtime *rt,
+                           const struct mo_fiber *fiber)
+{
+    bool can = rt->stack->trim != NULL && mo_switch_saves_on_stack()
+            && !mo_watched() && !mo_valgrind();
+
+    return can ? (uint64_t *)((uintptr_t)fiber & ~(PAGE - 1)) : never;
+}
+
+/* Makes a fiber of a stack; NULL: out of memory. */
+static struct mo_fiber *begin(struct moirai_runtime *rt,
+                              const struct moirai_stack *stack)
+{
+    struct mo_fiber *fiber = record(stack);
+
+    mo_slab_clear(fiber, sizeof *fiber);
+    fiber->stack = *stack;
+    fiber->mark = find_mark(rt, fiber);
+    fiber->waiter.fiber = fiber;
+    fiber->node.waiter = &fiber->waiter;
+    mo_sanitize_born(&fiber->sanitize, stack->base, room(fiber));
+    fiber->place = mo_roster_add(&rt->roster, fiber);
+    if (fiber->place != NULL)
+        return fiber;
+    mo_sanitize_dead(&fiber->sanitize);
+    return NULL;
+}
+
+/* What is left of it is the stack. It is hidden from walkers. */
+static struct moirai_stack finish(struct moirai_runtime *rt,
+                               struct mo_fiber *fiber)
+{
+    mo_sanitize_dead(&fiber->sanitize);
+    mo_roster_remove(&rt->roster, fiber->place);
+    return fiber->stack;
+}
+
+static uint32_t get_stacks(struct moirai_runtime *rt,
+                           enum moirai_stack_class stack_class,
+                           struct moirai_stack *stacks, uint32_t n)
+{
+    if (n > 1 && rt->stack->get_many != NULL)
+        return rt->stack->get_many(rt->stack_state, stack_class, stacks, n);
+    return rt->stack->get(rt->stack_state, stack_class, stacks) == 0;
+}
+
+static void put_stacks(struct moirai_runtime *rt,
+                       const struct moirai_stack *stacks, uint32_t n)
+{
+    if (n > 1 && rt->stack->put_many != NULL) {
+        rt->stack->put_many(rt->stack_state, stacks, n);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        rt->stack->put(rt->stack_state, &stacks[i]);
+}
+
+static uint32_t batch_of(uint32_t stack_class)
+{
+    return stack_class == MOIRAI_STACK_LOOP ? DEEP_BATCH : BATCH;
+}
+
+/* How many to ask for: twice as many each time, so that few tasks cost little,
+ * and many little each. Deep stacks are few. */
+static uint32_t ask_for(struct mo_worker *w, uint32_t stack_class)
+{
+    uint32_t n = w->asked_for[stack_class];
+
+    if (mo_race_on() || stack_class == MOIRAI_STACK_LOOP)
+        return 1;
+    n = n == 0 ? 1 : n < BATCH ? 2 * n : BATCH;
+    w->asked_for[stack_class] = n;
+    return n;
+}
+
+static void keep(struct mo_worker *w, struct mo_fiber *fiber)
+{
+    uint32_t stack_class = fiber->stack.stack_class;
+
+    fiber->next = w->pool[stack_class];
+    w->pool[stack_class] = fiber;
+    w->pooled[stack_class]++;
+}
+
+/* Makes fibers of the plugin's stacks and pools them. */
+static void refill(struct mo_worker *w, enum moirai_stack_class stack_class)
+{
+    struct moirai_runtime *rt = w->runtime;
+    struct moirai_stack stacks[BATCH];
+    uint32_t n = get_stacks(rt, stack_class, stacks, ask_for(w, stack_class));
+
+    mo_count(&w->count.stacks_made, n);
+    while (n > 0) {
+        struct mo_fiber *fiber = begin(rt, &stacks[n - 1]);
+
+        if (fiber == NULL)
+            break;
+        keep(w, fiber);
+        n--;
+    }
+    put_stacks(rt, stacks, n);
+}
+
+/* A fiber of the worker's pool; NULL: there is none. */
+static struct mo_fiber *take(struct mo_worker *w, uint32_t stack_class)
 {
     struct mo_fiber *fiber;
 
-    mo_lock_take(&rt->bare_lock);
-    fiber = rt->bare_fibers;
-    if (fiber != NULL)
-        rt->bare_fibers = fiber->next;
-    mo_lock_drop(&rt->bare_lock);
-    if (fiber != NULL)
-        return fiber;
-    fiber = mo_slab_get(&rt->fibers, NULL);
-    if (fiber == NULL)
-        return NULL;
-    mo_slab_clear(fiber, sizeof *fiber);
-    fiber->waiter.fiber = fiber;
-    fiber->node.waiter = &fiber->waiter;
-    enlist(rt, fiber);
-    return fiber;
-}
-
-static void retire_record(struct moirai_runtime *rt, struct mo_fiber *fiber)
-{
-    mo_lock_take(&rt->bare_lock);
-    fiber->next = rt->bare_fibers;
-    rt->bare_fibers = fiber;
-    mo_lock_drop(&rt->bare_lock);
-}
-
-static struct mo_fiber *make(struct mo_worker *w,
-                             enum moirai_stack_class stack_class)
-{
-    struct moirai_runtime *rt = w->runtime;
-    struct mo_fiber *fiber = record(rt);
-
-    if (fiber == NULL)
-        return NULL;
-    if (rt->stack->get(rt->stack_state, stack_class, &fiber->stack) != 0) {
-        retire_record(rt, fiber);
-        return NULL;
+    if (w->pool[stack_class] == NULL) {
+        w->pool[stack_class] = w->batch[stack_class];
+        w->pooled[stack_class] = w->batched[stack_class];
+        w->batch[stack_class] = NULL;
+        w->batched[stack_class] = 0;
     }
-    mo_sanitize_born(&fiber->sanitize, fiber->stack.base, fiber->stack.size);
-    mo_count(&w->count.stacks_made, 1);
+    fiber = w->pool[stack_class];
+    if (fiber == NULL)
+        return NULL;
+    w->pool[stack_class] = fiber->next;
+    w->pooled[stack_class]--;
     return fiber;
 }
 
-static void unmake(struct moirai_runtime *rt, struct mo_fiber *fiber)
+/* Reusing a stack orders its users, which hides races between them from TSan:
+ * there it is put off. */
+static bool may_reuse(const struct mo_worker *w, uint32_t stack_class)
 {
-    mo_sanitize_dead(&fiber->sanitize);
-    rt->stack->put(rt->stack_state, &fiber->stack);
-    retire_record(rt, fiber);
+    return !mo_race_on() || w->pooled[stack_class] > RACE_LEAST;
 }
 
 struct mo_fiber *mo_fiber_get(struct mo_worker *w,
                               enum moirai_stack_class stack_class,
                               void (*entry)(void *))
 {
-    struct mo_fiber *fiber = w->pool[stack_class];
+    struct mo_fiber *fiber = NULL;
 
-    if (fiber != NULL
-        && (!mo_race_on() || w->pooled[stack_class] > POOL_RACE)) {
-        w->pool[stack_class] = fiber->next;
-        w->pooled[stack_class]--;
+    if (may_reuse(w, stack_class))
+        fiber = take(w, stack_class);
+    if (fiber != NULL) {
         mo_count(&w->count.stacks_reused, 1);
     } else {
-        fiber = make(w, stack_class);
+        refill(w, stack_class);
+        fiber = take(w, stack_class);
         if (fiber == NULL)
             return NULL;
     }
     fiber->next = fiber->prev = NULL;
     fiber->waited = 0;
-    fiber->sp = mo_switch_fresh(fiber->stack.base, fiber->stack.size, entry,
-                                fiber);
+    if (!mo_fiber_is_soiled(fiber))
+        fiber->soiled = 0;
+    fiber->sp = mo_switch_fresh(fiber->stack.base, room(fiber), entry, fiber);
     if (fiber->sp == NULL) {
-        unmake(w->runtime, fiber);
+        keep(w, fiber);
         return NULL;
     }
     return fiber;
 }
 
-/* Reusing a stack orders its users, which hides races between them from TSan:
- * there it is put off. */
-static uint32_t pool_most(void)
+/* Gives up to a batch of the list, which is not empty, back to the plugin.
+ * False: not now, somebody looks at them. */
+static bool shed(struct moirai_runtime *rt, struct mo_fiber **list)
 {
-    return mo_race_on() ? 2 * POOL_RACE : POOL_MOST;
+    struct mo_fiber *fibers[BATCH];
+    struct moirai_stack stacks[BATCH];
+    struct mo_fiber *fiber = *list;
+    uint32_t n = 0;
+
+    do {
+        fibers[n++] = fiber;
+        fiber = fiber->next;
+    } while (fiber != NULL && n < BATCH);
+    if (!mo_roster_hide(&rt->roster, fibers, n))
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        stacks[i] = finish(rt, fibers[i]);
+    put_stacks(rt, stacks, n);
+    *list = fiber;
+    return true;
+}
+
+/* The pool is full: it becomes the batch that is kept, and what that was goes
+ * back. */
+static void set_aside(struct mo_worker *w, uint32_t stack_class)
+{
+    while (w->batch[stack_class] != NULL)
+        if (!shed(w->runtime, &w->batch[stack_class]))
+            return;
+    w->batch[stack_class] = w->pool[stack_class];
+    w->batched[stack_class] = w->pooled[stack_class];
+    w->pool[stack_class] = NULL;
+    w->pooled[stack_class] = 0;
+}
+
+/* Behind all others, for late reuse; if there are too many, the first goes. */
+static void keep_last(struct mo_worker *w, struct mo_fiber *fiber)
+{
+    uint32_t stack_class = fiber->stack.stack_class;
+    struct mo_fiber **at = &w->pool[stack_class];
+
+    while (*at != NULL)
+        at = &(*at)->next;
+    fiber->next = NULL;
+    *at = fiber;
+    if (w->pooled[stack_class]++ < RACE_MOST)
+        return;
+    fiber = take(w, stack_class);
+    fiber->next = NULL;
+    if (!shed(w->runtime, &fiber))
+        keep(w, fiber);
 }
 
 /* Its guard was opened for its last task to end. False: it has none now. */
@@ -131,43 +279,63 @@ static bool guard_again(struct moirai_runtime *rt, struct mo_fiber *fiber)
 void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
 {
     uint32_t stack_class = fiber->stack.stack_class;
-    struct mo_fiber **at;
 
     mo_store_relaxed(&fiber->task, NULL);
     mo_switch_end(fiber->sp);
     mo_sanitize_wipe(&fiber->sanitize, fiber->sp);
-    if ((fiber->overflown && !guard_again(w->runtime, fiber))
-        || w->pooled[stack_class] >= pool_most()) {
-        unmake(w->runtime, fiber);
+    fiber->next = NULL;
+    if (fiber->overflown && !guard_again(w->runtime, fiber)
+        && shed(w->runtime, &fiber))
+        return;
+    if (mo_race_on()) {
+        keep_last(w, fiber);
         return;
     }
-    at = &w->pool[stack_class];
-    while (mo_race_on() && *at != NULL)
-        at = &(*at)->next;          /* behind the others: late reuse */
-    fiber->next = *at;
-    *at = fiber;
-    w->pooled[stack_class]++;
+    if (w->pooled[stack_class] >= batch_of(stack_class))
+        set_aside(w, stack_class);
+    keep(w, fiber);
 }
 
 void mo_fiber_drain(struct mo_worker *w)
 {
-    for (int i = 0; i < MOIRAI_STACK_CLASSES; i++) {
-        while (w->pool[i] != NULL) {
-            struct mo_fiber *fiber = w->pool[i];
-
-            w->pool[i] = fiber->next;
-            unmake(w->runtime, fiber);
-        }
-        w->pooled[i] = 0;
+    for (uint32_t i = 0; i < MOIRAI_STACK_CLASSES; i++) {
+        for (uint32_t round = 0; w->pool[i] != NULL || w->batch[i] != NULL;)
+            if (!shed(w->runtime, w->pool[i] != NULL ? &w->pool[i]
+                                                     : &w->batch[i]))
+                mo_relax(round++);
+        w->pooled[i] = w->batched[i] = 0;
     }
 }
 
-/* What follows until the switch needs a little of it: KEEP is ample. */
-void mo_fiber_trim(struct moirai_runtime *rt, const struct mo_fiber *fiber)
+/* On the next stack; nobody can have resumed the fiber yet. */
+static void clean(void *arg)
 {
-    char *low = (char *)__builtin_frame_address(0) - KEEP;
+    struct mo_fiber *fiber = arg;
+    struct mo_worker *w = mo_here();
+    struct moirai_runtime *rt = w->runtime;
+    void (*then)(void *) = fiber->then;
+    void *then_arg = fiber->then_arg;
+    char *low = (char *)fiber->sp - BELOW;
 
-    if (rt->stack->trim != NULL && low > fiber->stack.base
-        && low < fiber->stack.base + fiber->stack.size)
+    if (low > fiber->stack.base) {
         rt->stack->trim(rt->stack_state, &fiber->stack, low);
+        mo_count(&w->count.stacks_cleaned, 1);
+    }
+    if (low >= (char *)(fiber->mark + MO_MARK_END))
+        mo_slab_clear(fiber->mark, MO_MARK_END * sizeof *fiber->mark);
+    if (then != NULL)
+        then(then_arg);
+}
+
+void mo_fiber_clean_after(struct mo_fiber *fiber, void (**after)(void *),
+                          void **arg)
+{
+    uint32_t n = ++fiber->soiled;
+
+    if (n > OFTEN && (n & (n - 1)) != 0)
+        return;
+    fiber->then = *after;
+    fiber->then_arg = *arg;
+    *after = clean;
+    *arg = fiber;
 }

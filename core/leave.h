@@ -178,11 +178,8 @@ static MO_APART void mo_first_wait(struct mo_worker *w,
                                    struct mo_fiber *fiber,
                                    enum mo_wait_kind kind)
 {
-    if (fiber->task == NULL) {
+    if (fiber->task == NULL)
         mo_task_adopt(w, fiber, w->task);
-        if (kind != MO_WAIT_FRAME)
-            mo_fiber_trim(w->runtime, fiber);
-    }
     mo_task_waits(fiber, kind);
 }
 
@@ -205,6 +202,8 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     }
     if (__builtin_expect(!fiber->waited, 0))
         mo_first_wait(w, fiber, kind);
+    if (kind > MO_WAIT_FRAME && mo_fiber_is_soiled(fiber))
+        mo_fiber_clean_after(fiber, &after, &arg);  /* others are short */
     mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
     mo_worker_leave(w, next, after, arg);
     mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);

@@ -270,7 +270,7 @@ static void init_memory(struct moirai_runtime *rt)
 {
     mo_slab_init(&rt->tasks, sizeof(struct moirai_task));
     mo_slab_init(&rt->handles, sizeof(struct moirai_handle));
-    mo_slab_init(&rt->fibers, (sizeof(struct mo_fiber) + 63) & ~(size_t)63);
+    mo_roster_init(&rt->roster);
     mo_scope_init(&rt->root, rt, NULL);
     rt->root.flags = MO_SCOPE_ROOT;
 }
@@ -279,7 +279,7 @@ static void fini_memory(struct moirai_runtime *rt)
 {
     mo_slab_fini(&rt->tasks);
     mo_slab_fini(&rt->handles);
-    mo_slab_fini(&rt->fibers);
+    mo_roster_fini(&rt->roster);
 }
 
 /* What the process is asked by signals: about overflows, and for dumps. */

@@ -24,6 +24,7 @@ static const struct field {
     FIELD(forks_exported), FIELD(sleeps), FIELD(wakes), FIELD(timers_fired),
     FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
     FIELD(blocking_calls), FIELD(sent), FIELD(received),
+    FIELD(stacks_cleaned),
 #undef FIELD
 };
 
@@ -47,6 +48,7 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->blocking_calls += mo_load_relaxed(&c->blocking_calls);
     sum->sent += mo_load_relaxed(&c->sent);
     sum->received += mo_load_relaxed(&c->received);
+    sum->stacks_cleaned += mo_load_relaxed(&c->stacks_cleaned);
 }
 
 int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)

@@ -26,6 +26,7 @@
 #include "idle.h"
 #include "lock.h"
 #include "os/os.h"
+#include "roster.h"
 #include "setup.h"
 #include "slab.h"
 #include "timer.h"
@@ -57,19 +58,40 @@ enum mo_task_flag {
 struct moirai_handle;
 struct mo_worker;
 
-/* A stack, and what belongs to the code that runs on it. */
+/* A stack, and what belongs to the code that runs on it. The record lies at the
+ * top of that stack (fiber.c), and is as clean when that is fresh. What a
+ * switch and a wait touch comes first. */
 struct mo_fiber {
     void *sp;                       /* while it is not running */
     struct moirai_task *task;       /* whose it is; NULL: a loop's, pooled */
     struct mo_waiter waiter;
     struct mo_node node;            /* for waits on a single object */
-    struct moirai_stack stack;      /* constant */
 
+    /* Of the code on this stack; only who runs it touches these. */
+    uint64_t *mark;                 /* see mo_fiber_is_soiled; constant */
+    struct moirai_frame *lent;      /* forks not in the split queue */
+    uint32_t pins;
+    uint32_t waited;                /* it parked since it got this task */
+    uint32_t soiled;                /* waits that found it so, of late */
+    int saved_errno;
+    void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
+    struct mo_worker *pinned;       /* the only one to resume it; or NULL */
+    struct moirai_cleanup *cleanup;
+    struct moirai_mutex *held;
+    void **locals;                  /* MO_LOCALS of them, or NULL */
+    void (*then)(void *);           /* what clean() is to call after that */
+    void *then_arg;
+    uint32_t failing;               /* moirai_fail is on its way */
+    uint32_t overflown;             /* it runs on part of its guard */
+    uint32_t used;                  /* 0: none of what is above, but for waits,
+                                     * was touched since a task left it */
+
+    struct moirai_stack stack;      /* constant */
     struct mo_fiber *next;          /* in a pool; in the scope's list */
     struct mo_fiber *prev;
     struct mo_fiber *handle_next;   /* in its handle's list */
     struct mo_fiber *handle_prev;
-    struct mo_fiber *all_next;      /* every fiber of the runtime; constant */
+    struct mo_roster_place *place;  /* constant */
 
     /* What dumps show, as long as there is a task: the task itself may be in
      * memory that goes away. */
@@ -77,21 +99,6 @@ struct mo_fiber {
     MO_ATOMIC(const struct moirai_site *) shown_site;
     MO_ATOMIC(const char *) shown_name;
     MO_ATOMIC(size_t) shown_size;   /* of the stack */
-
-    /* Of the code on this stack; only who runs it touches these. */
-    struct moirai_frame *lent;      /* forks not in the split queue */
-    struct moirai_cleanup *cleanup;
-    struct moirai_mutex *held;
-    void **locals;                  /* MO_LOCALS of them, or NULL */
-    struct mo_worker *pinned;       /* the only one to resume it; or NULL */
-    uint32_t pins;
-    uint32_t waited;                /* it parked since it got this task */
-    uint32_t failing;               /* moirai_fail is on its way */
-    uint32_t overflown;             /* it runs on part of its guard */
-    uint32_t used;                  /* 0: none of what is above was touched
-                                     * since the fiber was last clean */
-    int saved_errno;
-    void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
     struct mo_sanitize sanitize;
 };
 
@@ -99,6 +106,7 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) spawned, finished, failed, parked, woken, yielded;
     MO_ATOMIC(uint64_t) stolen, forks_stolen, forks_exported, sleeps, wakes;
     MO_ATOMIC(uint64_t) timers_fired, switches, stacks_made, stacks_reused;
+    MO_ATOMIC(uint64_t) stacks_cleaned;
     MO_ATOMIC(uint64_t) blocking_calls, sent, received;
 };
 
@@ -154,7 +162,10 @@ struct mo_worker {
     uint64_t trace_at, trace_mask;
     struct mo_magazine handles;
     struct mo_fiber *pool[MOIRAI_STACK_CLASSES];
-    uint32_t pooled[MOIRAI_STACK_CLASSES];
+    struct mo_fiber *batch[MOIRAI_STACK_CLASSES];   /* a full pool, or NULL */
+    uint32_t pooled[MOIRAI_STACK_CLASSES];  /* in the pool */
+    uint32_t batched[MOIRAI_STACK_CLASSES]; /* in the batch */
+    uint32_t asked_for[MOIRAI_STACK_CLASSES];   /* of the plugin, last time */
     uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
@@ -200,10 +211,8 @@ struct moirai_runtime {
     bool ordered;                   /* the scheduler's flag */
     uint32_t worker_count;
     struct mo_worker **workers;
-    struct mo_slab tasks, handles, fibers;
-    MO_ATOMIC(struct mo_fiber *) all_fibers;
-    struct mo_lock bare_lock;       /* guards the list below */
-    struct mo_fiber *bare_fibers;   /* records without a stack */
+    struct mo_slab tasks, handles;
+    struct mo_roster roster;        /* of all fibers */
     struct moirai_scope root;
     struct mo_pool *pool;
     struct mo_names *names;         /* channels by name */

@@ -23,8 +23,8 @@ floors='
 2 piece plugin source
 2 section setup topo tree trial value
 3 blocking chain chan child collect dump fail fault fiber fork frame handle host
-3 idle leave link local loop name par pool radix radix_key reason runtime.h scope
-3 select single sort span stats sync task time timer trace
+3 idle leave link local loop name par pool radix radix_key reason roster runtime.h
+3 scope select single sort span stats sync task time timer trace
 3 transfer wait watch worker
 4 runtime
 '

@@ -90,6 +90,16 @@ static inline bool mo_watched(void)
 #endif
 }
 
+/* Does valgrind run us? It takes what is below a stack pointer for lost. */
+static inline bool mo_valgrind(void)
+{
+#ifdef HAVE_VALGRIND_H
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
 /* For functions that call what is below where it is rarely wanted. A watched
  * one tells TSan when it is entered and left, on the same fiber both times. */
 #ifdef MO_SANITIZE_THREAD

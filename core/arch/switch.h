@@ -14,6 +14,7 @@
 #ifndef MO_SWITCH_H
 #define MO_SWITCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Saves the caller's context, stores it in *save, and resumes `to`. Returns
@@ -25,6 +26,16 @@ void mo_switch(void **save, void *to);
  * for another, where contexts are threads. */
 void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
                       void *arg);
+
+/* Is a context an address in its own stack, below which nothing is in use? */
+static inline bool mo_switch_saves_on_stack(void)
+{
+#ifdef MO_SWITCH_THREADS
+    return false;
+#else
+    return true;
+#endif
+}
 
 /* A context of mo_switch_fresh will not be resumed again, and its stack is
  * about to be used otherwise. */

@@ -109,11 +109,12 @@ struct moirai_stats {
     uint64_t wakes;                 /* a sleeping worker was woken */
     uint64_t timers_fired;          /* deadlines that came, sleeps included */
     uint64_t switches;              /* from one stack to another */
-    uint64_t stacks_made;           /* asked of the stack plugin */
+    uint64_t stacks_made;           /* got from the stack plugin */
     uint64_t stacks_reused;         /* kept by the worker that needed one */
     uint64_t blocking_calls;        /* moirai_block, of tasks */
     uint64_t sent;                  /* messages, by threads too */
     uint64_t received;              /* likewise */
+    uint64_t stacks_cleaned;        /* of pages that a wait has no use for */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

@@ -88,6 +88,14 @@ struct moirai_stack_ops {
      * as before; nobody is running on it; returns the same, or 0: it cannot,
      * and the stack is put back as one that has no guard. */
     size_t (*relax)(void *state, const struct moirai_stack *stack, bool open);
+
+    /* Optional: as get and put, for `n` stacks of one class, n > 0, where one
+     * call costs less than n. get_many fills as many as it can, from the front,
+     * and returns how many: 0 is what get fails with. */
+    uint32_t (*get_many)(void *state, enum moirai_stack_class stack_class,
+                         struct moirai_stack *stacks, uint32_t n);
+    void (*put_many)(void *state, const struct moirai_stack *stacks,
+                     uint32_t n);
 };
 
 #ifdef __cplusplus

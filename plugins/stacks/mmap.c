@@ -22,6 +22,10 @@
  * base with the kind of its guard in the low bits. `cold` has room for every
  * stack that was carved, so put cannot fail.
  *
+ * Who asks for many stacks gets their guards and their first pages by two
+ * system calls for all of them (pages.h), and gives many back by one: what is
+ * left of the price of a stack is the kernel's work on its page.
+ *
  * Locks: one, around the lists and carving. No system call is made under it
  * except the mmap of a new region; guards are set and pages given back by the
  * thread that holds the stack.
@@ -37,26 +41,16 @@
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102      /* glibc 2.41 has them */
-#define MADV_GUARD_REMOVE 103
-#endif
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41       /* linux/prctl.h */
-#define PR_SET_VMA_ANON_NAME 0
-#endif
+#include "mmap.h"
 
 #define MMAP_REGION (UINT64_C(64) << 20)    /* bytes at least, and ... */
 #define MMAP_REGION_STACKS 16       /* ... stacks at least in a region */
 #define MMAP_KEEP ((size_t)256 << 10)   /* of a warm stack, at its top */
 #define MMAP_WIDE (UINT64_C(1) << 20)   /* guard of a deep stack */
-#define MMAP_MAPS 65530             /* vm.max_map_count if unknown */
+#define MMAP_NARROW (UINT64_C(16) << 10)    /* guard of a small one, least, */
+#define MMAP_USUAL (UINT64_C(64) << 10)     /* and most */
 
 /* Where addresses have 32 bits, all stacks share 3 GiB: room for 11,000 tasks
  * that wait, but only for 380 of those that fork if each had 8 MiB. */
@@ -66,109 +60,9 @@
 #define MMAP_LOOP "1MiB"
 #endif
 
-enum mmap_guard_choice {
-    MMAP_AUTO,
-    MMAP_INSTALL,
-    MMAP_MPROTECT,
-    MMAP_NONE
-};
-
-struct mmap_config {
-    uint64_t size;
-    uint64_t loop;
-    uint64_t guard;
-    uint64_t pool;
-    uint32_t guard_kind;            /* enum mmap_guard_choice */
-};
-
-struct mmap_region {
-    struct mmap_region *next;
-    void *start;
-    size_t bytes;
-};
-
-struct mmap_class {                 /* all but `size` under the state's lock */
-    size_t size;                    /* usable bytes of a stack; constant, as */
-    size_t guard;                   /* is this */
-    struct mmap_region *regions;
-    char *fresh, *fresh_end;        /* of the newest region: not carved yet */
-    uintptr_t *warm, *cold;         /* base | enum moirai_guard */
-    size_t warm_count;              /* warm has room for `pool` */
-    size_t cold_count, cold_room;
-    uint64_t carvable;              /* stacks in all regions */
-};
-
-struct mmap_state {
-    const struct moirai_host *host; /* constant, as are the next three */
-    size_t page;
-    size_t pool;
-    pthread_mutex_t lock;           /* guards the rest */
-    struct mmap_class classes[MOIRAI_STACK_CLASSES];
-    enum moirai_guard guard_kind;   /* in force */
-    uint64_t guards_left;           /* how many mprotect may still set */
-    uint64_t reserved_bytes;
-    uint64_t stacks;                /* handed out */
-};
-
 static size_t mmap_round(const struct mmap_state *s, uint64_t bytes)
 {
     return (size_t)((bytes + s->page - 1) / s->page * s->page);
-}
-
-/* Does the kernel have MADV_GUARD_INSTALL, and allow it to this process? (Not
- * where all memory is locked, on some versions.) Emulators say that it has when
- * they only do not know the number, so the kernel is made to write there, by a
- * call whose argument valgrind does not look at itself. */
-static bool mmap_can_install(size_t page)
-{
-    void *scratch = mmap(NULL, page, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    bool can;
-
-    if (scratch == MAP_FAILED)
-        return false;
-    can = madvise(scratch, page, MADV_GUARD_INSTALL) == 0
-          && uname(scratch) != 0 && errno == EFAULT;
-    munmap(scratch, page);
-    return can;
-}
-
-/* How many stacks may have a guard by mprotect. */
-static uint64_t mmap_guards_allowed(void)
-{
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-    unsigned long maps = MMAP_MAPS;
-
-    if (file != NULL) {
-        if (fscanf(file, "%lu", &maps) != 1)
-            maps = MMAP_MAPS;
-        fclose(file);
-    }
-    return (maps - maps / 4) / 2;
-}
-
-/* Decides how overflow is caught, for good unless it fails later. */
-static int mmap_choose_guard(struct mmap_state *s, uint32_t choice,
-                             struct moirai_error *err)
-{
-    bool can = choice != MMAP_NONE && mmap_can_install(s->page);
-
-    if (choice == MMAP_INSTALL && !can)
-        return moirai_error_set(err, -ENOTSUP,
-                                "stack mmap: this kernel cannot install "
-                                "guards (Linux 6.13 can); guard_kind: auto "
-                                "takes what there is");
-    if (choice == MMAP_NONE) {
-        s->guard_kind = MOIRAI_GUARD_NONE;
-        for (int i = 0; i < MOIRAI_STACK_CLASSES; i++)
-            s->classes[i].guard = 0;
-    } else if (can && choice != MMAP_MPROTECT) {
-        s->guard_kind = MOIRAI_GUARD_INSTALL;
-    } else {
-        s->guard_kind = MOIRAI_GUARD_MPROTECT;
-    }
-    s->guards_left = mmap_guards_allowed();
-    return 0;
 }
 
 static void mmap_release_lists(struct mmap_state *s)
@@ -197,16 +91,32 @@ static int mmap_alloc_lists(struct mmap_state *s)
     return 0;
 }
 
+/* A quarter of a small stack: each page of a guard is an entry in a table that
+ * a parked task would not need otherwise. */
+static size_t mmap_task_guard(const struct mmap_state *s,
+                              const struct mmap_config *conf)
+{
+    uint64_t guard = conf->size / 4;
+
+    if (guard > MMAP_USUAL)
+        guard = MMAP_USUAL;
+    if (guard < MMAP_NARROW)
+        guard = MMAP_NARROW;
+    return mmap_round(s, conf->guard != 0 ? conf->guard : guard);
+}
+
 /* A deep stack's guard lies in a page table of its own however narrow it is, so
  * a wide one costs next to nothing, and catches large frames. */
 static size_t mmap_loop_guard(const struct mmap_state *s,
                               const struct mmap_config *conf)
 {
-    uint64_t most = conf->loop / 8;
+    uint64_t least = conf->loop / 8;
 
-    if (most > MMAP_WIDE)
-        most = MMAP_WIDE;
-    return mmap_round(s, conf->guard > most ? conf->guard : most);
+    if (least > MMAP_WIDE)
+        least = MMAP_WIDE;
+    if (least < MMAP_USUAL)
+        least = MMAP_USUAL;
+    return mmap_round(s, conf->guard > least ? conf->guard : least);
 }
 
 static int mmap_init(void *state, const void *config,
@@ -220,10 +130,10 @@ static int mmap_init(void *state, const void *config,
     s->page = (size_t)sysconf(_SC_PAGESIZE);
     s->pool = (size_t)conf->pool;
     s->classes[MOIRAI_STACK_TASK].size = mmap_round(s, conf->size);
-    s->classes[MOIRAI_STACK_TASK].guard = mmap_round(s, conf->guard);
+    s->classes[MOIRAI_STACK_TASK].guard = mmap_task_guard(s, conf);
     s->classes[MOIRAI_STACK_LOOP].size = mmap_round(s, conf->loop);
     s->classes[MOIRAI_STACK_LOOP].guard = mmap_loop_guard(s, conf);
-    rc = mmap_choose_guard(s, conf->guard_kind, err);
+    rc = mmap_guards_choose(s, conf->guard_kind, err);
     if (rc != 0)
         return rc;
     if (mmap_alloc_lists(s) != 0)
@@ -280,26 +190,6 @@ static int mmap_cold_grow(struct mmap_state *s, struct mmap_class *c,
     return 0;
 }
 
-/* Maps as much of the wanted region as the system grants; *count is then how
- * many stacks it has. NULL: not even one. */
-static char *mmap_map(size_t stride, uint64_t *count)
-{
-    for (uint64_t n = *count; n > 0; n /= 2) {
-        void *start = mmap(NULL, n * stride, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-        if (start == MAP_FAILED)
-            continue;
-        /* Both may fail on a kernel without them, and nothing is lost. */
-        madvise(start, n * stride, MADV_NOHUGEPAGE);
-        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, n * stride,
-              "moirai stacks");
-        *count = n;
-        return start;
-    }
-    return NULL;
-}
-
 /* Reserves another region for a class that has carved all of its last. Under
  * the lock. */
 static int mmap_reserve(struct mmap_state *s, struct mmap_class *c)
@@ -332,13 +222,12 @@ static int mmap_reserve(struct mmap_state *s, struct mmap_class *c)
     return 0;
 }
 
-/* Finds a stack: base | kind of its guard; 0: no memory. Under the lock. */
+/* Finds a stack without memory: base | kind of its guard; 0: no memory. Under
+ * the lock. */
 static uintptr_t mmap_find(struct mmap_state *s, struct mmap_class *c)
 {
     char *start;
 
-    if (c->warm_count > 0)
-        return c->warm[--c->warm_count];
     if (c->cold_count > 0)
         return c->cold[--c->cold_count];
     if (c->fresh == c->fresh_end && mmap_reserve(s, c) != 0)
@@ -348,104 +237,133 @@ static uintptr_t mmap_find(struct mmap_state *s, struct mmap_class *c)
     return (uintptr_t)(start + c->guard) | MOIRAI_GUARD_NONE;
 }
 
-/* A kind of guard cannot be set any more: goes on with the next, and says so
- * once. */
-static void mmap_guards_end(struct mmap_state *s, enum moirai_guard kind)
+static uintptr_t mmap_entry(const struct moirai_stack *stack)
 {
-    bool first;
+    return (uintptr_t)stack->base | stack->guard_kind;
+}
+
+static void mmap_fill(const struct mmap_state *s, uintptr_t found,
+                      enum moirai_stack_class stack_class,
+                      struct moirai_stack *stack)
+{
+    const struct mmap_class *c = &s->classes[stack_class];
+    enum moirai_guard kind = (enum moirai_guard)(found % s->page);
+
+    stack->base = (char *)(found - kind);
+    stack->size = c->size;
+    stack->guard = kind != MOIRAI_GUARD_NONE ? c->guard : 0;
+    stack->stack_class = stack_class;
+    stack->guard_kind = kind;
+}
+
+/* Has their top pages there, which will be used at once: faults cost more, one
+ * by one. That it may fail does not matter. */
+static void mmap_populate(const struct mmap_state *s,
+                          const struct moirai_stack *stacks, uint32_t n)
+{
+    struct iovec ranges[MMAP_MANY];
+
+    if (n < 2 || s->means != MMAP_BATCHES)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        ranges[i] = (struct iovec){
+            stacks[i].base + stacks[i].size - s->page, s->page
+        };
+    (void)mmap_advise(s->means, ranges, n, MADV_POPULATE_WRITE);
+}
+
+/* At most MMAP_MANY of them. */
+static uint32_t mmap_get_some(struct mmap_state *s,
+                              enum moirai_stack_class stack_class,
+                              struct moirai_stack *stacks, uint32_t n)
+{
+    struct mmap_class *c = &s->classes[stack_class];
+    uintptr_t found;
+    uint32_t filled = 0;
+    uint32_t warm;
 
     pthread_mutex_lock(&s->lock);
-    first = s->guard_kind == kind;
-    if (first)
-        s->guard_kind = kind == MOIRAI_GUARD_INSTALL ? MOIRAI_GUARD_MPROTECT
-                                                     : MOIRAI_GUARD_NONE;
+    for (; filled < n && c->warm_count > 0; filled++)
+        mmap_fill(s, c->warm[--c->warm_count], stack_class, &stacks[filled]);
+    warm = filled;
+    for (; filled < n && (found = mmap_find(s, c)) != 0; filled++)
+        mmap_fill(s, found, stack_class, &stacks[filled]);
+    s->stacks += filled;
     pthread_mutex_unlock(&s->lock);
-    if (!first)
-        return;
-    s->host->log(s->host->ctx, MOIRAI_LOG_WARN, "%s",
-                 kind == MOIRAI_GUARD_INSTALL
-                     ? "stack mmap: the kernel installs no more guards; "
-                       "further stacks are guarded by mprotect"
-                     : "stack mmap: vm.max_map_count allows no more guarded "
-                       "stacks; further ones have no guard");
+    if (filled > 0)
+        mmap_guards_set(s, stacks, filled);
+    mmap_populate(s, stacks + warm, filled - warm);
+    return filled;
 }
 
-static bool mmap_guard_set(char *base, size_t size, enum moirai_guard kind)
+static uint32_t mmap_get_many(void *state, enum moirai_stack_class stack_class,
+                              struct moirai_stack *stacks, uint32_t n)
 {
-    if (kind == MOIRAI_GUARD_INSTALL)
-        return madvise(base - size, size, MADV_GUARD_INSTALL) == 0;
-    return mprotect(base - size, size, PROT_NONE) == 0;
-}
+    uint32_t filled = 0;
 
-/* Guards a stack that nobody else knows of, as well as can be. */
-static enum moirai_guard mmap_guard(struct mmap_state *s, char *base,
-                                    size_t size)
-{
-    for (;;) {
-        enum moirai_guard kind;
-        bool allowed = true;
+    while (filled < n) {
+        uint32_t some = n - filled < MMAP_MANY ? n - filled : MMAP_MANY;
 
-        pthread_mutex_lock(&s->lock);
-        kind = s->guard_kind;
-        if (kind == MOIRAI_GUARD_MPROTECT) {
-            allowed = s->guards_left > 0;
-            s->guards_left -= allowed;
-        }
-        pthread_mutex_unlock(&s->lock);
-        if (kind == MOIRAI_GUARD_NONE)
-            return kind;
-        if (allowed && mmap_guard_set(base, size, kind))
-            return kind;
-        mmap_guards_end(s, kind);
+        some = mmap_get_some(state, stack_class, stacks + filled, some);
+        if (some == 0)
+            break;
+        filled += some;
     }
+    return filled;
 }
 
 static int mmap_get(void *state, enum moirai_stack_class stack_class,
                     struct moirai_stack *stack)
 {
-    struct mmap_state *s = state;
-    struct mmap_class *c = &s->classes[stack_class];
-    enum moirai_guard kind;
-    uintptr_t found;
+    return mmap_get_some(state, stack_class, stack, 1) == 1 ? 0 : -ENOMEM;
+}
 
+/* Gives back their memory but for `keep` bytes at the top. */
+static void mmap_chill(const struct mmap_state *s,
+                       const struct moirai_stack *stacks, uint32_t n,
+                       size_t keep)
+{
+    struct iovec ranges[MMAP_MANY];
+
+    if (n == 0 || stacks->size <= keep)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        ranges[i] = (struct iovec){ stacks[i].base, stacks[i].size - keep };
+    (void)mmap_advise(s->means, ranges, n, MADV_DONTNEED);
+}
+
+/* At most MMAP_MANY of them. */
+static void mmap_put_some(struct mmap_state *s,
+                          const struct moirai_stack *stacks, uint32_t n)
+{
+    struct mmap_class *c = &s->classes[stacks->stack_class];
+    uint32_t warm = 0;
+
+    mmap_chill(s, stacks, n, MMAP_KEEP);
     pthread_mutex_lock(&s->lock);
-    found = mmap_find(s, c);
-    s->stacks += found != 0;
+    s->stacks -= n;
+    for (; warm < n && c->warm_count < s->pool; warm++)
+        c->warm[c->warm_count++] = mmap_entry(&stacks[warm]);
     pthread_mutex_unlock(&s->lock);
-    if (found == 0)
-        return -ENOMEM;
-    kind = (enum moirai_guard)(found % s->page);
-    stack->base = (char *)(found - kind);
-    if (kind == MOIRAI_GUARD_NONE)
-        kind = mmap_guard(s, stack->base, c->guard);
-    stack->size = c->size;
-    stack->guard = kind != MOIRAI_GUARD_NONE ? c->guard : 0;
-    stack->stack_class = stack_class;
-    stack->guard_kind = kind;
-    return 0;
+    if (warm == n)
+        return;
+    mmap_chill(s, stacks + warm, n - warm, 0);
+    pthread_mutex_lock(&s->lock);
+    for (uint32_t i = warm; i < n; i++)
+        c->cold[c->cold_count++] = mmap_entry(&stacks[i]);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void mmap_put_many(void *state, const struct moirai_stack *stacks,
+                          uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i += MMAP_MANY)
+        mmap_put_some(state, stacks + i, n - i < MMAP_MANY ? n - i : MMAP_MANY);
 }
 
 static void mmap_put(void *state, const struct moirai_stack *stack)
 {
-    struct mmap_state *s = state;
-    struct mmap_class *c = &s->classes[stack->stack_class];
-    uintptr_t entry = (uintptr_t)stack->base | stack->guard_kind;
-    bool warm;
-
-    if (c->size > MMAP_KEEP)
-        madvise(stack->base, c->size - MMAP_KEEP, MADV_DONTNEED);
-    pthread_mutex_lock(&s->lock);
-    s->stacks--;
-    warm = c->warm_count < s->pool;
-    if (warm)
-        c->warm[c->warm_count++] = entry;
-    pthread_mutex_unlock(&s->lock);
-    if (warm)
-        return;
-    madvise(stack->base, c->size, MADV_DONTNEED);
-    pthread_mutex_lock(&s->lock);
-    c->cold[c->cold_count++] = entry;
-    pthread_mutex_unlock(&s->lock);
+    mmap_put_some(state, stack, 1);
 }
 
 static void mmap_trim(void *state, const struct moirai_stack *stack, char *low)
@@ -479,26 +397,7 @@ static void mmap_usage(void *state, struct moirai_stack_usage *usage)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* The lowest page stays guarded; `s` is only read where it is constant. */
-static size_t mmap_relax(void *state, const struct moirai_stack *stack,
-                         bool open)
-{
-    struct mmap_state *s = state;
-    char *low = stack->base - stack->guard + s->page;
-    size_t room = stack->guard > s->page ? stack->guard - s->page : 0;
-    int rc;
-
-    if (room == 0)
-        return 0;
-    if (stack->guard_kind == MOIRAI_GUARD_INSTALL)
-        rc = madvise(low, room, open ? MADV_GUARD_REMOVE : MADV_GUARD_INSTALL);
-    else if (open)
-        rc = mprotect(low, room, PROT_READ | PROT_WRITE);
-    else
-        rc = madvise(low, room, MADV_DONTNEED) != 0
-            || mprotect(low, room, PROT_NONE) != 0;
-    return rc == 0 ? room : 0;
-}
+static const char *const mmap_auto[] = { "auto", NULL };
 
 static const char *const mmap_guard_choices[] = {
     [MMAP_AUTO] = "auto",
@@ -517,11 +416,12 @@ static const struct moirai_option mmap_options[] = {
       .help = "stack that tasks run on until they first wait",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, loop),
       .min = UINT64_C(64) << 10, .max = UINT64_C(1) << 30 },
-    { .name = "guard", .preset = "64KiB",
-      .help = "inaccessible bytes below a stack, whole pages; a deep one has "
-              "1MiB at least",
+    { .name = "guard", .preset = "auto",
+      .help = "inaccessible bytes below a stack, whole pages; auto: a quarter "
+              "of its size, 16KiB to 64KiB; a deep one has 1MiB at least",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, guard),
-      .min = UINT64_C(4) << 10, .max = UINT64_C(64) << 20 },
+      .min = UINT64_C(4) << 10, .max = UINT64_C(64) << 20,
+      .choices = mmap_auto },
     { .name = "pool", .preset = "256",
       .help = "unused stacks of a class that keep their memory",
       .type = MOIRAI_UINT, .offset = offsetof(struct mmap_config, pool),
@@ -543,7 +443,9 @@ static const struct moirai_stack_ops mmap_ops = {
     .trim = mmap_trim,
     .class_size = mmap_class_size,
     .usage = mmap_usage,
-    .relax = mmap_relax,
+    .relax = mmap_guards_relax,
+    .get_many = mmap_get_many,
+    .put_many = mmap_put_many,
 };
 
 MOIRAI_PLUGIN(stack, mmap) = {

@@ -86,6 +86,7 @@ void plugin_describes_itself(const struct moirai_plugin *plugin,
     X(stack_guard_faults, suite, plugin, settings)                            \
     X(stack_guard_faults_when_reused, suite, plugin, settings)                \
     X(stack_is_reused, suite, plugin, settings)                               \
+    X(stack_many_are_as_good_as_one, suite, plugin, settings)                 \
     X(stack_trim_gives_pages_back, suite, plugin, settings)                   \
     X(stack_get_survives_no_memory, suite, plugin, settings)                  \
     X(stack_init_fails_cleanly, suite, plugin, settings)                      \

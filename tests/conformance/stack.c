@@ -230,6 +230,37 @@ void stack_is_reused(const struct moirai_plugin *plugin,
     place_close(&p);
 }
 
+/* Got together and put singly, and the other way round. */
+void stack_many_are_as_good_as_one(const struct moirai_plugin *plugin,
+                                   conformance_settings settings)
+{
+    enum { N = 150 };
+    struct moirai_stack stacks[N];
+    struct place p;
+
+    place_open(&p, plugin, settings);
+    for (int round = 0; round < 6 && p.ops->get_many != NULL; round++) {
+        uint32_t n = round % 2 == 0 ? N : 1;
+
+        CHECK_EQ(p.ops->get_many(p.state, MOIRAI_STACK_TASK, stacks, n), n);
+        for (uint32_t i = n; i < N; i++)
+            stacks[i] = get(&p, MOIRAI_STACK_TASK);
+        for (uint32_t i = 0; i < N; i++) {
+            check_shape(&stacks[i], MOIRAI_STACK_TASK);
+            memset(stacks[i].base, (int)i + 1, stacks[i].size);
+        }
+        for (uint32_t i = 0; i < N; i++)
+            CHECK_EQ((unsigned char)stacks[i].base[stacks[i].size / 2], i + 1);
+        for (uint32_t i = 0; i < N; i += N / 3)
+            check_guard(&stacks[i]);
+        if (round < 3)
+            p.ops->put_many(p.state, stacks, N);
+        for (uint32_t i = 0; i < N && round >= 3; i++)
+            put(&p, &stacks[i]);
+    }
+    place_close(&p);
+}
+
 void stack_trim_gives_pages_back(const struct moirai_plugin *plugin,
                                  conformance_settings settings)
 {

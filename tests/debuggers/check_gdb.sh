@@ -325,16 +325,16 @@ selection() {
 # Corrupt memory: one task is lost, the others are there.
 corrupt() {
     cat >"$here/spoil" <<END_SPOIL
-set \$fiber = 'child.c'::runtimes->all_fibers
-while \$fiber->shown_id != $(number receives-4)
-    set \$fiber = \$fiber->all_next
+set \$place = 'child.c'::runtimes->roster.pages->places
+while \$place->fiber % 2 || ((struct mo_fiber *)\$place->fiber)->shown_id != $(number receives-4)
+    set \$place = \$place + 1
 end
-set var \$fiber->shown_site = (void *)16
-set \$fiber = 'child.c'::runtimes->all_fibers
-while \$fiber->shown_id != $(number locks-3)
-    set \$fiber = \$fiber->all_next
+set var ((struct mo_fiber *)\$place->fiber)->shown_site = (void *)16
+set \$place = 'child.c'::runtimes->roster.pages->places
+while \$place->fiber % 2 || ((struct mo_fiber *)\$place->fiber)->shown_id != $(number locks-3)
+    set \$place = \$place + 1
 end
-set var \$fiber->sp = (void *)32
+set var ((struct mo_fiber *)\$place->fiber)->sp = (void *)32
 END_SPOIL
     look 120 -p $pid -x "$script" -x "$here/spoil" \
         -ex "info tasks" -ex "task apply all bt"
@@ -344,7 +344,7 @@ END_SPOIL
         [ "$(grep -c '^#1 ' "$here/log")" -ge 10 ]
     ok $? "a bad task is told on its own line"
     look 120 -p $pid -x "$script" \
-        -ex "set var 'child.c'::runtimes->all_fibers->all_next = (void *)8" \
+        -ex "set var 'child.c'::runtimes->roster.pages->places[0].fiber = 8" \
         -ex "info tasks"
     said 'the list of stacks is broken' && grep -q ' 13 tasks$' "$here/log"
     ok $? "where the list is broken, its rest is searched for"

@@ -38,10 +38,11 @@ class Memory:
         self.pages[number] = data
         return data
 
-    def read(self, address, size):
-        """`size` bytes; gdb.MemoryError if they are not there."""
+    def read(self, address, size, alone=False):
+        """`size` bytes; gdb.MemoryError if they are not there. `alone`: those
+        only, and not kept."""
         first, offset = divmod(address, PAGE)
-        data = self.page(first)
+        data = None if alone else self.page(first)
         if data is not None and offset + size <= PAGE:
             return data[offset:offset + size]
         try:
@@ -75,10 +76,10 @@ class Record:
     """A copy of a struct in the process, whose fields are found by name. A
     field that this version of the library does not have is None."""
 
-    def __init__(self, memory, layout, address):
+    def __init__(self, memory, layout, address, alone):
         self.address = address
         self.layout = layout
-        self.data = memory.read(address, layout.size)
+        self.data = memory.read(address, layout.size, alone)
 
     def __getitem__(self, path):
         found = self.layout.find(path)
@@ -144,11 +145,12 @@ class Types:
                 self.layouts[name] = None
         return self.layouts[name]
 
-    def record(self, name, address):
+    def record(self, name, address, alone=False):
+        """`alone`: it has a page to itself, which need not be kept."""
         layout = self.layout(name)
         if layout is None:
             raise Unknown('no debug information about struct ' + name)
-        return Record(self.memory, layout, address)
+        return Record(self.memory, layout, address, alone)
 
 
 def find_list():

@@ -13,7 +13,6 @@ from .memory import Memory, Types, Unknown
 from .memory import duration, enum_names, find_list, symbol_at
 
 NEVER = (1 << 63) - 1
-CHUNK = 64 << 10                # bytes the core takes at once for records
 
 # As core/wait.c has them; compilers may have dissolved its table.
 WORDS = {
@@ -142,47 +141,64 @@ class Runtime:
         self.contexts.sort()
 
     def fibers(self):
-        """Every record of a stack. Follows the list; where that is broken,
-        looks through the memory that records come from."""
+        """Every record of a stack, by the roster; where that is broken, also
+        those of the tasks that the scopes know."""
         seen = set()
-        types = self.process.types
-        at = self.record['all_fibers']
-        while at:
-            try:
-                if at in seen:
-                    raise Unknown('it runs in a circle')
-                fiber = types.record('mo_fiber', at)
-                if fiber['waiter.fiber'] != at:
-                    raise Unknown('there is none at 0x%x' % at)
-            except (gdb.MemoryError, Unknown) as error:
-                self.broken.append('the list of stacks is broken after %d of '
-                                   'them (%s): what follows was searched for'
-                                   % (len(seen), error))
-                yield from self.search(seen)
-                return
-            seen.add(at)
-            yield fiber
-            at = fiber['all_next']
-
-    def search(self, seen):
-        types = self.process.types
-        chunk = self.record['fibers.chunks']
-        size = self.record['fibers.size']
-        head = types.layout('mo_chunk')
-        chunks = set()
-        while chunk and chunk not in chunks and size and head:
-            chunks.add(chunk)
-            for at in range(chunk + head.size, chunk + CHUNK - size + 1, size):
-                try:
-                    fiber = types.record('mo_fiber', at)
-                except gdb.MemoryError:
-                    continue
-                if at not in seen and fiber['waiter.fiber'] == at:
+        try:
+            for at in self.roster():
+                fiber = self.fiber(at)
+                if at not in seen:
+                    seen.add(at)
                     yield fiber
-            try:
-                chunk = self.process.memory.pointer(chunk)
-            except gdb.MemoryError:
-                return
+        except (gdb.MemoryError, Unknown) as error:
+            self.broken.append('the list of stacks is broken after %d of them '
+                               '(%s): what follows was searched for'
+                               % (len(seen), error))
+            for fiber in self.search(self.record.at('root'), seen):
+                seen.add(fiber.address)
+                yield fiber
+
+    def fiber(self, at):
+        fiber = self.process.types.record('mo_fiber', at, alone=True)
+        if fiber['waiter.fiber'] != at:
+            raise Unknown('there is none at 0x%x' % at)
+        return fiber
+
+    def roster(self):
+        """The addresses in it. Odd ones are places that are free."""
+        memory, types = self.process.memory, self.process.types
+        at = self.record['roster.pages']
+        pages = set()
+        while at:
+            if at in pages:
+                raise Unknown('it runs in a circle')
+            pages.add(at)
+            page = types.record('mo_roster_page', at)
+            places = page.data[page.at('places') - at:]
+            for (fiber,) in memory.word.iter_unpack(places):
+                if fiber % 2 == 0:
+                    yield fiber
+            at = page['next']
+
+    def search(self, scope, seen):
+        """Those of a scope and its children that were not seen."""
+        try:
+            record = self.process.types.record('moirai_scope', scope)
+            at, child = record['fibers'], record['children']
+            known = set()
+            while at and at not in known:
+                known.add(at)
+                fiber = self.fiber(at)
+                if at not in seen:
+                    yield fiber
+                at = fiber['next']
+            while child and child not in known:
+                known.add(child)
+                yield from self.search(child, seen)
+                child = self.process.types.record('moirai_scope',
+                                                  child)['sibling_next']
+        except (gdb.MemoryError, Unknown):
+            return
 
     def tasks(self):
         """Every task that has begun, by its number."""
