@@ -3,7 +3,8 @@
  * bench_probe.c - how fast two cores hand a cache line to and fro.
  *
  * Two threads, a core each, write one number by turns: the first the odd ones,
- * the second the even ones.
+ * the second the even ones. The lower quartile of the batches counts: whoever
+ * else wants a core makes some of them longer, and none shorter.
  */
 #include "bench_probe.h"
 
@@ -16,8 +17,8 @@
 
 #include "atomic.h"
 
-#define BATCHES 9u
-#define TRIPS 1000u                 /* in a batch */
+#define BATCHES 20u
+#define TRIPS 500u                  /* in a batch */
 #define LOOK 100u                   /* trips between looks at the clock */
 #define PATIENCE_NS INT64_C(200000000)
 
@@ -130,5 +131,5 @@ double bench_probe(void)
     if (p.batch_count == 0)
         return 0;
     qsort(p.batches, p.batch_count, sizeof p.batches[0], compare);
-    return p.batches[p.batch_count / 2];
+    return p.batches[p.batch_count / 4];
 }

@@ -8,7 +8,7 @@
 #ifndef BENCH_PROBE_H
 #define BENCH_PROBE_H
 
-/* Nanoseconds for a line to go to the other core and back, the median of some
+/* Nanoseconds for a line to go to the other core and back, out of some
  * milliseconds' tries; 0 if there is but one core, or no thread to be had. */
 double bench_probe(void);
 

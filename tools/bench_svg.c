@@ -19,10 +19,10 @@
 #include "text.h"
 #include "tool.h"
 
-#define WIDTH 760
+#define WIDTH 800
 #define LEFT 210                    /* where bars begin */
 #define LENGTH 420                  /* of the longest bar or whisker */
-#define TOP 54                      /* title and subtitle */
+#define TOP 70                      /* title and what is below it */
 #define HEAD 30                     /* of a panel */
 #define ROW 22
 #define FOOT 26                     /* axis of a panel */
@@ -233,8 +233,8 @@ static void put_head(const struct bench_question *q, int high, FILE *file)
     put(file, q->title);
     fputs("</text>\n<text class=\"small\" x=\"16\" y=\"45\">", file);
     put(file, q->what);
-    fputs("; shorter is better; whiskers: least and greatest of the rounds"
-          "</text>\n", file);
+    fputs("</text>\n<text class=\"small\" x=\"16\" y=\"61\">shorter is better; "
+          "whiskers: least and greatest of the rounds</text>\n", file);
 }
 
 /* Panels of the question; their orders are malloc'ed. */
