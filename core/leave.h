@@ -21,6 +21,7 @@
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
+#include "os/sim.h"
 #include "scope.h"
 #include "task.h"
 #include "timer.h"
@@ -29,8 +30,18 @@
 #include "worker.h"
 
 /* Out of the way of who is not watched by a sanitizer. */
-void mo_leave_watched(struct mo_fiber *from, struct mo_fiber *to, bool dying);
-void mo_arrive_watched(struct mo_fiber *fiber);
+static __attribute__((unused)) MO_APART
+void mo_arrive_watched(struct mo_fiber *fiber)
+{
+    mo_sanitize_arrive(&fiber->sanitize);
+    mo_sim_moved(&fiber->sanitize);
+}
+
+static __attribute__((unused)) MO_APART
+void mo_leave_watched(struct mo_fiber *from, struct mo_fiber *to, bool dying)
+{
+    mo_sanitize_leave(&from->sanitize, &to->sanitize, dying);
+}
 
 /* First thing on any stack that was switched to. */
 static inline void mo_arrive(void)

@@ -27,7 +27,6 @@
 #include "frame.h"
 #include "leave.h"
 #include "log.h"
-#include "os/sim.h"
 #include "runtime.h"
 #include "scope.h"
 #include "task.h"
@@ -36,18 +35,6 @@
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
 #define TURNS 16                    /* tasks run between two housekeepings, */
 #define MOST_TURNS 64               /* or so many within a tick of the clock */
-
-MO_APART void mo_arrive_watched(struct mo_fiber *fiber)
-{
-    mo_sanitize_arrive(&fiber->sanitize);
-    mo_sim_moved(&fiber->sanitize);
-}
-
-MO_APART void mo_leave_watched(struct mo_fiber *from, struct mo_fiber *to,
-                               bool dying)
-{
-    mo_sanitize_leave(&from->sanitize, &to->sanitize, dying);
-}
 
 static void put_back(void *fiber)
 {

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "arch/sanitize.h"
 #include "check.h"
 #include "with.h"
 
@@ -219,11 +218,8 @@ TEST(frame, a_fork_is_either_run_or_the_callers)
 {
     const char *const set[] = { "scheduler.plugin=steal", "runtime.workers=1",
                                 NULL };
-    struct moirai_runtime *rt;
+    struct moirai_runtime *rt = with_settings(set);
 
-    if (mo_race_on())
-        SKIP("under TSan each fork becomes a task at once");
-    rt = with_settings(set);
     CHECK_EQ(moirai_run(rt, fork_and_unfork, NULL), 0);
     with_end(rt);
 }
