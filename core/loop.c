@@ -34,6 +34,8 @@
 #include "task.h"
 
 #define AHEAD 4                     /* pieces for each worker, if unasked */
+#define FINEST 512                  /* parts of a worker's share, unless the
+                                     * schedule says how long a piece is */
 #define ROUND 64                    /* indices: whole vectors, whole lines */
 #define SMALL 64                    /* bytes of most results */
 #define LARGE 1024                  /* of any */
@@ -73,6 +75,14 @@ static size_t divide(size_t n, size_t by)
     return n / by + (n % by != 0);
 }
 
+/* Less than this is not worth the way to another worker, whatever it is: it is
+ * a thousandth of the work. */
+static size_t least_of(size_t n, size_t unit)
+{
+    n /= mo_loop_workers() * (size_t)FINEST;
+    return n <= unit ? unit : n - n % unit;
+}
+
 /* The largest piece that is left whole where nobody asks. */
 static size_t part_of(size_t n, size_t unit)
 {
@@ -89,6 +99,7 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
 {
     loop->op = NULL;
     loop->unit = attr->grain != 0 ? attr->grain : 1;
+    loop->least = loop->unit;
     loop->gentle = false;
     loop->deaf = false;
     loop->alone = mo_loop_workers() == 1;
@@ -99,6 +110,7 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
     case MOIRAI_STATIC:
         if (attr->grain == 0 && n != 0)
             loop->unit = divide(n, mo_loop_workers());
+        loop->least = loop->unit;
         loop->shift = 0;
         loop->part = loop->unit;
         loop->fixed = true;
@@ -112,6 +124,7 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
     default:
         loop->shift = 4;
         loop->gentle = true;
+        loop->least = least_of(n, loop->unit);
     }
     loop->part = part_of(n, loop->unit);
 }
@@ -139,13 +152,17 @@ static size_t chunk(const struct mo_loop *loop, size_t done, size_t left)
 
     if (left <= loop->unit)
         return left;
+    if (n < loop->least)
+        n = loop->least;
     if (loop->gentle && n > done)
         n = done;
     if (n >= ROUND)
         n -= n % ROUND;
     if (loop->unit > 1)
         n -= n % loop->unit;
-    return n > loop->unit ? n : loop->unit;
+    if (n < loop->unit)
+        n = loop->unit;
+    return n < left ? n : left;
 }
 
 static size_t middle(const struct mo_loop *loop, size_t at, size_t end)
@@ -243,7 +260,7 @@ static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
     while (at < end && rc == 0 && !halted(loop)) {
         size_t n = end - at;
 
-        if (n > loop->unit
+        if (n > loop->least
             && (n > loop->part || mo_frame_asked(moirai_self()))) {
             rc = share_any(loop, &at, end, into, fresh);
             begin = at;

@@ -17,6 +17,7 @@ struct mo_loop {
     void *arg;
     size_t unit;                    /* pieces begin at multiples of it */
     size_t part;                    /* what is larger is split unasked */
+    size_t least;                   /* what is not larger, not even asked */
     uint32_t shift;                 /* a body gets what is left >> shift */
     bool gentle;                    /* but no more than was done before */
     bool deaf;                      /* cancellation does not end it */
