@@ -31,6 +31,7 @@ struct bench_contestant {
     const char **packages;          /* of Debian, that bring it */
     size_t package_count;
     const char *version;            /* of the first package; NULL: unknown */
+    const char *compiler;           /* as its build.sh says; NULL: unknown */
     bool chosen;                    /* by the user */
 };
 
@@ -139,6 +140,9 @@ int bench_play(struct bench *b);
 
 /* Fills in date, processor, kernel and versions. false: no memory. */
 bool bench_look(struct bench *b);
+
+/* The first line of a file called `compiler` beside the program, or NULL. */
+const char *bench_compiler(struct bench *b, const char *program);
 
 /* --- what it means (bench_score.c) -------------------------------------- */
 

@@ -32,6 +32,7 @@ static void put_contestants(struct json *j, const struct bench *b)
         json_pair(j, "title", c->title);
         json_pair(j, "kind", kinds[c->kind]);
         json_pair(j, "version", c->version);
+        json_pair(j, "compiler", c->compiler);
         json_key(j, "packages");
         json_open(j, '[');
         for (size_t k = 0; k < c->package_count; k++)

@@ -134,3 +134,23 @@ bool bench_look(struct bench *b)
     return b->processor != NULL && b->kernel != NULL && b->date != NULL &&
            ask_versions(b);
 }
+
+const char *bench_compiler(struct bench *b, const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    const char *text = NULL;
+    char line[256];
+    FILE *file;
+
+    if (slash == NULL ||
+        (size_t)snprintf(line, sizeof line, "%.*s/compiler",
+                         (int)(slash - program), program) >= sizeof line)
+        return NULL;
+    file = fopen(line, "r");
+    if (file == NULL)
+        return NULL;
+    if (fgets(line, sizeof line, file) != NULL)
+        text = mo_arena_strndup(&b->arena, line, strcspn(line, "\n"));
+    fclose(file);
+    return text;
+}

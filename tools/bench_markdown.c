@@ -122,9 +122,9 @@ static void put_row(const struct bench *b, const struct bench_match *m,
 
 static void put_versions(const struct bench *b, FILE *file)
 {
-    const char *between = "";
+    const char *between = "\nVersions: ";
+    bool any = false;
 
-    fputs("Versions: ", file);
     for (size_t i = 0; i < b->contestant_count; i++) {
         const struct bench_contestant *c = &b->contestants[i];
 
@@ -134,9 +134,15 @@ static void put_versions(const struct bench *b, FILE *file)
         put(file, c->title);
         putc(' ', file);
         put(file, c->version);
-        between = ", ";
+        if (c->compiler != NULL) {
+            fputs(" (", file);
+            put(file, c->compiler);
+            putc(')', file);
+        }
+        between = "; ";
+        any = true;
     }
-    fputs(".\n\n", file);
+    fputs(any ? ".\n\n" : "\n", file);
 }
 
 void bench_markdown(const struct bench *b, FILE *file)

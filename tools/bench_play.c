@@ -42,8 +42,7 @@ static bool bears(const struct bench_question *q, unsigned workers)
 }
 
 static bool add_entry(struct bench *b, const struct bench_match *m,
-                      struct bench_entry *e,
-                      const struct bench_contestant *who)
+                      struct bench_entry *e, struct bench_contestant *who)
 {
     e->who = who;
     e->runs = mo_arena_alloc(&b->arena, b->rounds * sizeof *e->runs);
@@ -54,6 +53,8 @@ static bool add_entry(struct bench *b, const struct bench_match *m,
         e->why = mo_arena_printf(&b->arena, "%s: %s", e->arguments[0],
                                  strerror(errno));
     }
+    if (who->compiler == NULL)
+        who->compiler = bench_compiler(b, e->arguments[0]);
     return e->fate != BENCH_ABSENT || e->why != NULL;
 }
 

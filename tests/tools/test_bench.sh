@@ -79,6 +79,7 @@ contestant() {
     contestant cpus 'echo "ns $(nproc)"' 'echo "set $SETTING" >>calls'
     contestant several 'echo "p50_ns 12"' 'echo "bytes 4000"'
 }
+echo "cc 1.2" >programs/compiler
 cat >questions.yaml <<END
 version: 1
 contestants:
@@ -231,6 +232,8 @@ m = r["matches"][0]
 assert (m["question"], m["workers"]) == ("plain", 1)
 e = {x["name"]: x for x in m["entries"]}
 assert e["quick"]["metrics"][0]["values"] == [40.5] * 3
+c = {x["name"]: x for x in r["contestants"]}
+assert c["quick"]["compiler"] == "cc 1.2" and c["wall"]["compiler"] is None
 assert len(e["quick"]["regimes"]) == 3
 assert abs(e["moirai"]["metrics"][0]["ratio"] - 10 / 40.5) < 1e-5
 assert [t["verdict"] for t in m["targets"]] == [
