@@ -15,5 +15,6 @@ fi
 GOCACHE=$build/cache GOPATH=$build/path GOENV=off
 GOFLAGS= GOPROXY=off GOTOOLCHAIN=local
 export GOCACHE GOPATH GOENV GOFLAGS GOPROXY GOTOOLCHAIN
+go version >"$build/compiler"
 cd "$source"
 exec go build -trimpath -buildvcs=false -o "$build/go" .

@@ -35,6 +35,7 @@ sed "s|/usr/share/cargo/registry|$registry|" "$source/cargo-config.toml" \
 chmod -R u+w "$build/package"
 (cd "$build/package" && CARGO_HOME=$build/cargo-home \
     CARGO_TARGET_DIR=$build/target cargo build --quiet --release --offline)
+rustc --version >"$build/compiler"
 
 for library in async-channel async-channel-threads crossbeam flume \
     flume-threads rayon tokio tokio-parking-lot tokio-std-mutex
