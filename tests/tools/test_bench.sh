@@ -179,8 +179,8 @@ is $? "who fails is told, and how"
 is $? "who fails or declines is not asked again, the others are"
 said '^  gone: needs no-such-package nor-this \(programs/gone: No such file'
 is $? "who is not there is named, with packages"
-bench_ends 1 -o stuck -r 2 -t 1 && said '^  moirai +10.0 ns' &&
-    said '^  hangs +failed: killed after 1 s: stuck'
+bench_ends 1 -o stuck -r 2 -t 3 && said '^  moirai +10.0 ns' &&
+    said '^  hangs +failed: killed after 3 s: stuck'
 is $? "who hangs is killed"
 
 # Is any of those in pids alive? One that nobody has waited for yet is not.
