@@ -38,7 +38,6 @@ struct running {
     int ends[2];                    /* OUT, ERR; -1: at its end */
     size_t out, complaint;          /* bytes so far */
     bool line_done;
-    bool ended;
 };
 
 bool bench_child_init(void)
@@ -219,13 +218,21 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void take_status(struct running *r, int options)
+/* Has it? It stays to be waited for, so that its number, and that of its group,
+ * go to nobody else. */
+static bool has_ended(const struct running *r)
 {
-    int status;
+    siginfo_t info = { .si_pid = 0 };
 
-    if (r->ended || waitpid(r->pid, &status, options) != r->pid)
-        return;
-    r->ended = true;
+    return waitid(P_PID, (id_t)r->pid, &info,
+                  WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == r->pid;
+}
+
+static void take_status(struct running *r)
+{
+    int status = 0;
+
+    waitpid(r->pid, &status, 0);
     r->c->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
                                        : WEXITSTATUS(status);
 }
@@ -235,7 +242,7 @@ static void attend(struct running *r)
 {
     int64_t end = now_ms() + (int64_t)r->c->timeout_s * 1000;
 
-    while (!r->ended && r->c->signal == 0) {
+    while (!has_ended(r) && r->c->signal == 0) {
         struct pollfd polled[SOURCES] = {
             { .fd = r->ends[OUT], .events = POLLIN },
             { .fd = r->ends[ERR], .events = POLLIN },
@@ -251,7 +258,6 @@ static void attend(struct running *r)
         drain(r, OUT);
         drain(r, ERR);
         r->c->signal = bench_child_signal();
-        take_status(r, WNOHANG);
     }
 }
 
@@ -272,7 +278,7 @@ void bench_child_run(struct bench_child *c)
         return;
     attend(&r);
     kill(-r.pid, SIGKILL);          /* the rest of the group, too */
-    take_status(&r, 0);
+    take_status(&r);
     for (int source = OUT; source <= ERR; source++) {
         drain(&r, source);
         if (r.ends[source] >= 0)
