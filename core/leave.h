@@ -65,7 +65,7 @@ static inline void mo_go(struct mo_worker *w, struct mo_fiber *to, bool dying)
     mo_count(&w->count.switches, 1);
     if (__builtin_expect(mo_watched(), 0))
         mo_leave_watched(from, to, dying);
-    mo_switch(&from->sp, to->sp);
+    mo_switch_here(&from->sp, to->sp);
     mo_arrive();
 }
 
@@ -254,7 +254,8 @@ static inline void (*mo_commit_of(const struct mo_wait *how,
 }
 
 /* mo_wait for a task. */
-static inline int mo_wait_task(const struct mo_wait *how)
+static inline __attribute__((always_inline))
+int mo_wait_task(const struct mo_wait *how)
 {
     struct mo_waiter *waiter = how->waiter;
     struct mo_worker *w = mo_here();

@@ -21,8 +21,9 @@ static inline bool is_plain(const struct mo_worker *w,
 }
 
 /* The lock is held, and dropped here. */
-static inline int wait_in(struct mo_queue *queue, struct mo_lent *lent,
-                          enum mo_wait_kind kind, int64_t deadline_ns)
+static inline __attribute__((always_inline))
+int wait_in(struct mo_queue *queue, struct mo_lent *lent,
+            enum mo_wait_kind kind, int64_t deadline_ns)
 {
     struct mo_chan *c = lent->chan->to;
     struct mo_node *node = &mo_here()->fiber->node;

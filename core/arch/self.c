@@ -12,9 +12,11 @@
                                      * may be compiled to use it */
 #include "arch/self.h"
 
+#include "arch/cpu.h"
+
 /* No room for a fork, and nothing to join: both go the slow path. */
 static uintptr_t outside_slots[2];
-struct moirai_worker mo_outside[8] = {{
+_Alignas(MO_CACHE_LINE) struct moirai_worker mo_outside[8] = {{
     .fork_top = &outside_slots[1],
     .fork_limit = &outside_slots[1],
     .fork_base = &outside_slots[1],

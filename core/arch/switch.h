@@ -21,6 +21,14 @@
  * when somebody resumes what was saved. */
 void mo_switch(void **save, void *to);
 
+/* The same, written out where it is called, for who always leaves this way: a
+ * context that was left by mo_switch is not resumed by mo_switch_here. */
+#ifdef MO_SWITCH_INLINE
+#include "arch/switch_inline.h"
+#else
+#define mo_switch_here(save, to) mo_switch((save), (to))
+#endif
+
 /* A context that, when first resumed, calls entry(arg) on the stack
  * [base, base + size). entry must never return. NULL: the system has no room
  * for another, where contexts are threads. */

@@ -68,7 +68,8 @@ mo_switch:                              /* rdi = save, rsi = to */
         .cfi_endproc
         .size   mo_switch, . - mo_switch
 
-/* Where a fresh context starts, at mo_switch_first: r12 = entry, r13 = arg. The
+/* Where a fresh context starts, at mo_switch_first: the entry and its argument
+ * are still where r12 and r13 are in the drawing, now below rsp. The
  * return address is undefined, which is how unwinders are told that a stack
  * ends here. They look for what calls at the byte before a return address; for
  * a context that has yet to start, that is the nop. */
@@ -84,8 +85,9 @@ mo_switch_start:
         .hidden mo_switch_first
 mo_switch_first:
         xorl    %ebp, %ebp
-        movq    %r13, %rdi
-        call    *%r12
+        movq    -40(%rsp), %rdi
+        movq    -32(%rsp), %rax
+        call    *%rax
         ud2
         .cfi_endproc
         .size   mo_switch_start, . - mo_switch_start

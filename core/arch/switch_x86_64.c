@@ -17,7 +17,7 @@ void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
     *--sp = NULL;                   /* ends the chain of frame pointers */
     *--sp = NULL;                   /* rsp is 16-aligned before the call */
     *--sp = (void *)(uintptr_t)mo_switch_first;
-    *--sp = NULL;                   /* rbp */
+    *--sp = (void *)(top - 16);     /* rbp: at these two, until it starts */
     *--sp = NULL;                   /* rbx */
     *--sp = (void *)(uintptr_t)entry;   /* r12 */
     *--sp = arg;                    /* r13 */

@@ -93,12 +93,12 @@ typedef MOIRAI_DEQUE_ATOMIC(struct moirai_task *) moirai_deque_slot;
 
 struct moirai_deque {
     /* Written by the owner only. */
-    MOIRAI_DEQUE_ATOMIC(int64_t) bottom MOIRAI_DEQUE_ALIGNED;
+    MOIRAI_DEQUE_ALIGNED MOIRAI_DEQUE_ATOMIC(int64_t) bottom;
     MOIRAI_DEQUE_ATOMIC(struct moirai_deque_array *) array;
     int64_t top_seen;               /* owner only: top is no less */
     const struct moirai_host *host; /* constant */
     /* Written by whoever takes the oldest task. */
-    MOIRAI_DEQUE_ATOMIC(int64_t) top MOIRAI_DEQUE_ALIGNED;
+    MOIRAI_DEQUE_ALIGNED MOIRAI_DEQUE_ATOMIC(int64_t) top;
 };
 
 static inline struct moirai_deque_array *

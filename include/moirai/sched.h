@@ -55,7 +55,7 @@ struct moirai_sched_local {
     /* Pops until the plugin wants to be asked. Each pop counts it down; the
      * core goes by the deque alone as long as it is more than 1, and pop, which
      * is called otherwise and when the deque is empty, sets it anew. */
-    uint64_t pops MOIRAI_DEQUE_ALIGNED;
+    MOIRAI_DEQUE_ALIGNED uint64_t pops;
     bool alone;                     /* constant: there are no thieves */
 };
 

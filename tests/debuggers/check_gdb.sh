@@ -310,7 +310,8 @@ selection() {
     ok $? "a task that runs is shown on its thread"
 
     look 120 -p $pid -x "$script" -ex "task -full $task bt"
-    said '^#[01] .*mo_switch (' && said ' mo_wait (' && said ' loop_entry ('
+    said '^#[0-9]* .*mo_\(switch\|go\|switch_here\) (' && said ' mo_wait\(_task\)\? (' &&
+        said ' loop_entry ('
     ok $? "-full shows the runtime's frames too"
 
     look 120 -p $pid -x "$script" -ex "task $task up-silently" \
