@@ -45,7 +45,8 @@
 #include "task.h"
 
 /* From a sender's buffer into a receiver's. */
-static void hand_over(struct mo_chan *c, struct mo_lent *to, struct mo_lent *from)
+static void hand_over(struct mo_chan *c, struct mo_lent *to,
+                      struct mo_lent *from)
 {
     size_t n = to->left < from->left ? to->left : from->left;
 
@@ -136,7 +137,8 @@ static void settle(struct mo_chan *c, struct mo_queue *woken)
 }
 
 /* Gets rid of as many messages as is possible without waiting. */
-static void offer(struct mo_chan *c, struct mo_lent *from, struct mo_queue *woken)
+static void offer(struct mo_chan *c, struct mo_lent *from,
+                  struct mo_queue *woken)
 {
     struct mo_node *node;
     bool again = true;
@@ -155,7 +157,8 @@ static void offer(struct mo_chan *c, struct mo_lent *from, struct mo_queue *woke
 }
 
 /* Gets as many messages as is possible without waiting. */
-static void collect(struct mo_chan *c, struct mo_lent *to, struct mo_queue *woken)
+static void collect(struct mo_chan *c, struct mo_lent *to,
+                    struct mo_queue *woken)
 {
     struct mo_node *node;
 

@@ -15,8 +15,9 @@
  *
  * Shared: a push or pop writes the worker's own deque and nothing else that
  * other threads use; see moirai/deque.h for why no task is lost or given out
- * twice. The inbox's lock is taken for a bounded number of steps, and a waiter that
- * has spun for a while gives up the processor, as the holder may be off it.
+ * twice. The inbox's lock is taken for a bounded number of steps, and a waiter
+ * that has spun for a while gives up the processor, as the holder may be off
+ * it.
  *
  * Rejected: a list that pushers swap themselves onto, without a lock: a worker
  * could only take all of it at once, in reverse. One swap of top for several
