@@ -13,11 +13,11 @@
  * the plugin, so most of the time no lock is taken. How many it asks for grows
  * while it asks.
  *
- * Deep calls leave pages behind that a parked task has no use for. Words near
- * the end of the top page tell (mo_fiber_is_soiled), and the pages are given
- * back when the task next waits, from the next stack, before anybody may
- * resume it. A task that leaves some again and again pays for it at ever longer
- * distances: it may do nothing but call deep and wait.
+ * Deep calls leave pages behind that a parked task has no use for. The second
+ * page from the top tells (mo_fiber_is_soiled), and they are given back when
+ * the task next waits, from the next stack, before anybody may resume it. A
+ * task that leaves some again and again pays for it at ever longer distances:
+ * it may do nothing but call deep and wait.
  */
 #include "fiber.h"
 
@@ -28,7 +28,6 @@
 #define RACE_LEAST 64               /* of a pool under mo_race_on, and ... */
 #define RACE_MOST 128               /* ... at most */
 #define COLOURS 8                   /* distances from the top of a stack */
-#define PAGE ((uintptr_t)4096)      /* or a part of one */
 #define BELOW 512                   /* bytes that may be in use under sp */
 #define OFTEN 16                    /* cleanings of a task, then it is rare */
 
@@ -36,7 +35,7 @@ _Static_assert(sizeof(struct mo_fiber) % sizeof(uint64_t) == 0,
                "mo_slab_clear reaches all of it");
 
 /* The mark of a stack that has none. */
-static _Alignas(16) uint64_t never[MO_MARK_END];
+static _Alignas(16) uint64_t never[MO_MARK_PAGE / sizeof(uint64_t)];
 
 /* Where in its stack the record is. The same each time for the same stack. */
 static struct mo_fiber *record(const struct moirai_stack *stack)
@@ -61,7 +60,9 @@ static uint64_t *find_mark(const struct moirai_runtime *rt,
     bool can = rt->stack->trim != NULL && mo_switch_saves_on_stack()
             && !mo_watched() && !mo_valgrind();
 
-    return can ? (uint64_t *)((uintptr_t)fiber & ~(PAGE - 1)) : never;
+    return can ? (uint64_t *)((uintptr_t)fiber / MO_MARK_PAGE * MO_MARK_PAGE
+                              - MO_MARK_PAGE)
+               : never;
 }
 
 /* Makes a fiber of a stack; NULL: out of memory. */
@@ -321,8 +322,6 @@ static void clean(void *arg)
         rt->stack->trim(rt->stack_state, &fiber->stack, low);
         mo_count(&w->count.stacks_cleaned, 1);
     }
-    if (low >= (char *)(fiber->mark + MO_MARK_END))
-        mo_slab_clear(fiber->mark, MO_MARK_END * sizeof *fiber->mark);
     if (then != NULL)
         then(then_arg);
 }

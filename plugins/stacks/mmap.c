@@ -22,7 +22,7 @@
  * base with the kind of its guard in the low bits. `cold` has room for every
  * stack that was carved, so put cannot fail.
  *
- * Who asks for many stacks gets their guards and their first pages by two
+ * Who asks for many stacks gets their guards and their first pages by three
  * system calls for all of them (pages.h), and gives many back by one: what is
  * left of the price of a stack is the kernel's work on its page.
  *
@@ -256,8 +256,10 @@ static void mmap_fill(const struct mmap_state *s, uintptr_t found,
     stack->guard_kind = kind;
 }
 
-/* Has their top pages there, which will be used at once: faults cost more, one
- * by one. That it may fail does not matter. */
+/* Has their top pages there, which will be used at once, and the next ones as
+ * what they are until somebody writes there, the system's page of zeros: the
+ * core looks there. Faults cost more, one by one. That it may fail does not
+ * matter. */
 static void mmap_populate(const struct mmap_state *s,
                           const struct moirai_stack *stacks, uint32_t n)
 {
@@ -270,6 +272,9 @@ static void mmap_populate(const struct mmap_state *s,
             stacks[i].base + stacks[i].size - s->page, s->page
         };
     (void)mmap_advise(s->means, ranges, n, MADV_POPULATE_WRITE);
+    for (uint32_t i = 0; i < n; i++)
+        ranges[i].iov_base = (char *)ranges[i].iov_base - s->page;
+    (void)mmap_advise(s->means, ranges, n, MADV_POPULATE_READ);
 }
 
 /* At most MMAP_MANY of them. */

@@ -26,6 +26,7 @@
 #define MADV_GUARD_REMOVE 103
 #endif
 #ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
 #ifndef PR_SET_VMA
