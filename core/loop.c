@@ -75,8 +75,8 @@ static size_t divide(size_t n, size_t by)
     return n / by + (n % by != 0);
 }
 
-/* Less than this is not worth the way to another worker, whatever it is: it is
- * a thousandth of the work. */
+/* Less than this is not worth the way to another worker, whatever it is: there
+ * is so little left to gain. */
 static size_t least_of(size_t n, size_t unit)
 {
     n /= mo_loop_workers() * (size_t)FINEST;
