@@ -113,6 +113,8 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     c->rendezvous = c->ops->capacity(c->state) == 0;
     c->handoff = c->rendezvous || (c->ops->flags & MOIRAI_CHAN_HANDOFF) != 0;
     c->views = c->ops->attach != NULL;
+    if (c->ops->flags & MOIRAI_CHAN_RING)
+        c->ring = c->state;
     rc = open_scratch(c, err);
     if (rc != 0)
         goto out_state;

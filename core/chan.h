@@ -27,6 +27,7 @@ struct mo_chan {
     size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
     size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
     void *state;
+    struct moirai_ring *ring;       /* the state, if it is one; or NULL */
     struct mo_queue senders;        /* waiting; not empty: the store refused */
     struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
     uint64_t sent;                  /* also the id of the newest message */

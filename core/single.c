@@ -40,6 +40,22 @@ int wait_in(struct mo_queue *queue, struct mo_lent *lent,
     return mo_chan_give_up(queue, node, rc);
 }
 
+static inline bool store(struct mo_chan *c, struct moirai_chan *chan,
+                         const void *message)
+{
+    if (c->ring != NULL)
+        return moirai_ring_push(c->ring, message);
+    return c->push(c->state, chan->view, message, 1) != 0;
+}
+
+static inline bool fetch(struct mo_chan *c, struct moirai_chan *chan,
+                         void *message)
+{
+    if (c->ring != NULL)
+        return moirai_ring_pop(c->ring, message);
+    return c->pop(c->state, chan->view, message, 1) != 0;
+}
+
 /* Moves one message between the caller and whoever has waited longest in
  * `queue`, and lets that one go on. The lock is held, and dropped here. */
 static inline void meet(struct mo_chan *c, struct mo_queue *queue, void *to,
@@ -96,7 +112,7 @@ static inline int send_locked(struct moirai_chan *chan, const void *message,
         meet(c, &c->receivers, NULL, message);
         return 0;
     }
-    if (!c->rendezvous && c->push(c->state, chan->view, message, 1) != 0) {
+    if (store(c, chan, message)) {
         c->sent++;
         mo_chan_unlock(c);
         return 0;
@@ -121,7 +137,7 @@ static inline int recv_locked(struct moirai_chan *chan, void *message,
         meet(c, &c->senders, message, NULL);
         return 0;
     }
-    if (!c->rendezvous && c->pop(c->state, chan->view, message, 1) != 0) {
+    if (fetch(c, chan, message)) {
         c->received++;
         mo_chan_unlock(c);
         return 0;

@@ -14,10 +14,11 @@ void *mo_switch_fresh(char *base, size_t size, void (*entry)(void *),
     uintptr_t top = ((uintptr_t)base + size) & ~(uintptr_t)15;
     void **sp = (void **)top;
 
-    *--sp = NULL;                   /* ends the chain of frame pointers */
-    *--sp = NULL;                   /* rsp is 16-aligned before the call */
+    /* A frame, for who unwinds by rbp just before the start. */
     *--sp = (void *)(uintptr_t)mo_switch_first;
-    *--sp = (void *)(top - 16);     /* rbp: at these two, until it starts */
+    *--sp = NULL;
+    *--sp = (void *)(uintptr_t)mo_switch_first;
+    *--sp = (void *)(top - 16);     /* rbp */
     *--sp = NULL;                   /* rbx */
     *--sp = (void *)(uintptr_t)entry;   /* r12 */
     *--sp = arg;                    /* r13 */

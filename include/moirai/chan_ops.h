@@ -28,6 +28,7 @@
 #define MOIRAI_CHAN_OPS_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <moirai/chan.h>
 #include <moirai/plugin.h>
@@ -44,6 +45,70 @@ extern "C" {
                                      * straight to a waiting receiver, or a
                                      * waiting sender's message to the store,
                                      * keeps the discipline's promise */
+#define MOIRAI_CHAN_RING 4u         /* the state begins with a struct
+                                     * moirai_ring: the core stores single
+                                     * messages there, and takes them out,
+                                     * without a call */
+
+/* Messages side by side in one block of memory, [head, head + length) modulo
+ * capacity; under the core's lock. */
+struct moirai_ring {
+    char *slots;
+    size_t bytes;                   /* of one message */
+    size_t capacity;
+    size_t head;                    /* index of the oldest */
+    size_t length;
+    bool lent;                      /* the slot after the newest is reserved */
+};
+
+/* memcpy, with the usual sizes inline. */
+static inline void moirai_ring_copy(void *to, const void *from, size_t bytes)
+{
+    switch (bytes) {
+    case 0:
+        break;                      /* the pointers may be NULL then */
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 16:
+        memcpy(to, from, 16);
+        break;
+    default:
+        memcpy(to, from, bytes);
+        break;
+    }
+}
+
+/* Stores a copy of the message; false: full. */
+static inline bool moirai_ring_push(struct moirai_ring *ring,
+                                    const void *message)
+{
+    size_t tail = ring->head + ring->length;
+
+    if (ring->length == ring->capacity || ring->lent)
+        return false;
+    if (tail >= ring->capacity)
+        tail -= ring->capacity;
+    ring->length++;
+    moirai_ring_copy(ring->slots + tail * ring->bytes, message, ring->bytes);
+    return true;
+}
+
+/* Copies the oldest message out; false: there is none. */
+static inline bool moirai_ring_pop(struct moirai_ring *ring, void *message)
+{
+    size_t head = ring->head;
+
+    if (ring->length == 0)
+        return false;
+    ring->length--;
+    ring->head = head + 1 < ring->capacity ? head + 1 : 0;
+    moirai_ring_copy(message, ring->slots + head * ring->bytes, ring->bytes);
+    return true;
+}
 
 struct moirai_chan_ops {
     uint32_t flags;                 /* MOIRAI_CHAN_... */

@@ -22,21 +22,11 @@
 #include <moirai/chan_ops.h>
 
 #include <errno.h>
-#include <string.h>
 
 #define RING_MAX (UINT64_C(1) << 24)
 
 struct ring_config {
     uint64_t capacity;
-};
-
-struct ring {
-    char *slots;
-    size_t bytes;                   /* of one message */
-    size_t capacity;
-    size_t head;                    /* index of the oldest */
-    size_t length;
-    bool lent;                      /* the slot after the newest is reserved */
 };
 
 /* Alignment of the first slot. Messages of a C type have a size that is a
@@ -51,7 +41,7 @@ static size_t ring_state_size(const void *config,
 {
     const struct ring_config *conf = config;
     size_t align = ring_align(elem);
-    size_t size = sizeof(struct ring);
+    size_t size = sizeof(struct moirai_ring);
 
     if ((align & (align - 1)) != 0)
         return 0;
@@ -71,7 +61,7 @@ static int ring_init(void *state, const void *config,
                      const struct moirai_host *host, struct moirai_error *err)
 {
     const struct ring_config *conf = config;
-    struct ring *r = state;
+    struct moirai_ring *r = state;
     uintptr_t align = ring_align(elem);
     uintptr_t after = (uintptr_t)(r + 1);
 
@@ -97,38 +87,17 @@ static void ring_fini(void *state)
 }
 
 /* Index of the slot `n` after the oldest message; n <= capacity. */
-static size_t ring_index(const struct ring *r, size_t n)
+static size_t ring_index(const struct moirai_ring *r, size_t n)
 {
     size_t i = r->head + n;
 
     return i < r->capacity ? i : i - r->capacity;
 }
 
-/* memcpy, with the usual sizes inline. */
-static void ring_copy(void *to, const void *from, size_t bytes)
-{
-    switch (bytes) {
-    case 0:
-        break;                      /* the pointers may be NULL then */
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    case 16:
-        memcpy(to, from, 16);
-        break;
-    default:
-        memcpy(to, from, bytes);
-        break;
-    }
-}
-
 static size_t ring_push(void *state, void *endpoint, const void *first,
                         size_t n)
 {
-    struct ring *r = state;
+    struct moirai_ring *r = state;
     size_t room = r->lent ? 0 : r->capacity - r->length;
     size_t tail;
     size_t before_wrap;
@@ -142,19 +111,19 @@ static size_t ring_push(void *state, void *endpoint, const void *first,
     before_wrap = r->capacity - tail;
     r->length += n;
     if (n <= before_wrap) {
-        ring_copy(r->slots + tail * r->bytes, first, n * r->bytes);
+        moirai_ring_copy(r->slots + tail * r->bytes, first, n * r->bytes);
         return n;
     }
-    ring_copy(r->slots + tail * r->bytes, first, before_wrap * r->bytes);
+    moirai_ring_copy(r->slots + tail * r->bytes, first, before_wrap * r->bytes);
     if (r->bytes != 0)
-        ring_copy(r->slots, (const char *)first + before_wrap * r->bytes,
+        moirai_ring_copy(r->slots, (const char *)first + before_wrap * r->bytes,
                   (n - before_wrap) * r->bytes);
     return n;
 }
 
 static size_t ring_pop(void *state, void *endpoint, void *first, size_t n)
 {
-    struct ring *r = state;
+    struct moirai_ring *r = state;
     size_t before_wrap = r->capacity - r->head;
     const char *oldest = r->slots + r->head * r->bytes;
 
@@ -166,33 +135,33 @@ static size_t ring_pop(void *state, void *endpoint, void *first, size_t n)
     r->head = ring_index(r, n);
     r->length -= n;
     if (n <= before_wrap) {
-        ring_copy(first, oldest, n * r->bytes);
+        moirai_ring_copy(first, oldest, n * r->bytes);
         return n;
     }
-    ring_copy(first, oldest, before_wrap * r->bytes);
+    moirai_ring_copy(first, oldest, before_wrap * r->bytes);
     if (r->bytes != 0)
-        ring_copy((char *)first + before_wrap * r->bytes, r->slots,
+        moirai_ring_copy((char *)first + before_wrap * r->bytes, r->slots,
                   (n - before_wrap) * r->bytes);
     return n;
 }
 
 static size_t ring_length(void *state)
 {
-    const struct ring *r = state;
+    const struct moirai_ring *r = state;
 
     return r->length;
 }
 
 static size_t ring_capacity(void *state)
 {
-    const struct ring *r = state;
+    const struct moirai_ring *r = state;
 
     return r->capacity;
 }
 
 static void *ring_reserve(void *state, void *endpoint)
 {
-    struct ring *r = state;
+    struct moirai_ring *r = state;
 
     (void)endpoint;
     if (r->lent || r->length == r->capacity)
@@ -203,7 +172,7 @@ static void *ring_reserve(void *state, void *endpoint)
 
 static void ring_commit(void *state, void *endpoint, void *slot)
 {
-    struct ring *r = state;
+    struct moirai_ring *r = state;
 
     (void)endpoint;
     (void)slot;
@@ -213,7 +182,7 @@ static void ring_commit(void *state, void *endpoint, void *slot)
 
 static void ring_abort(void *state, void *endpoint, void *slot)
 {
-    struct ring *r = state;
+    struct moirai_ring *r = state;
 
     (void)endpoint;
     (void)slot;
@@ -229,7 +198,7 @@ static const struct moirai_option ring_options[] = {
 };
 
 static const struct moirai_chan_ops ring_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF,
+    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_RING,
     .state_size = ring_state_size,
     .init = ring_init,
     .fini = ring_fini,

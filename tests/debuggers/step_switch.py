@@ -89,7 +89,7 @@ def one(number, places):
         seen.append((int(gdb.newest_frame().pc()), callers()))
         gdb.execute('stepi', to_string=True)
     after = callers()
-    there = after[1:] if last else after
+    there = after[1:] or after if last else after   # or: it starts
     changed = False
     for pc, names in seen:
         changed = changed or names[1:] != before[1:]
