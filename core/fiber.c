@@ -73,6 +73,8 @@ static struct mo_fiber *begin(struct moirai_runtime *rt,
 
     mo_slab_clear(fiber, sizeof *fiber);
     fiber->stack = *stack;
+    fiber->base = stack->base;
+    fiber->deep = stack->stack_class == MOIRAI_STACK_LOOP;
     fiber->mark = find_mark(rt, fiber);
     fiber->waiter.fiber = fiber;
     fiber->node.waiter = &fiber->waiter;

@@ -75,8 +75,7 @@ static inline void mo_go(struct mo_worker *w, struct mo_fiber *to, bool dying)
 static inline void mo_limit_forks(struct mo_worker *w,
                                   const struct mo_fiber *to)
 {
-    bool fast = to->stack.stack_class == MOIRAI_STACK_LOOP
-             && !w->runtime->ordered && !mo_race_on();
+    bool fast = to->deep && !w->runtime->ordered && !mo_race_on();
 
     w->hot.fork_base = fast ? w->slots : w->slots + MO_FORK_SLOTS;
     w->hot.fork_top = w->hot.fork_base;
@@ -204,7 +203,7 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     struct mo_fiber *fiber = w->fiber;
 
     if (__builtin_expect((char *)__builtin_frame_address(0)
-                         < fiber->stack.base && !fiber->overflown, 0))
+                         < fiber->base && !fiber->overflown, 0))
         mo_fault_jumped(w);
     mo_take_along(w, fiber);
     if (__builtin_expect(mo_frame_pending(w), 0)) {
@@ -217,7 +216,6 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
         mo_fiber_clean_after(fiber, &after, &arg);  /* others are short */
     mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
     mo_worker_leave(w, next, after, arg);
-    mo_store_relaxed(&fiber->waiter.kind, MO_WAIT_NONE);
     mo_put_down(mo_here(), fiber);
 }
 
@@ -269,6 +267,7 @@ int mo_wait_task(const struct mo_wait *how)
     mo_wait_leave(w, how->kind, NULL, mo_commit_of(how, deadline), waiter);
     if (__builtin_expect(mo_load_relaxed(&waiter->timer.place) != NULL, 0))
         mo_timer_disarm(&waiter->timer);
+    mo_store_relaxed(&waiter->kind, MO_WAIT_NONE);
     mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
     mo_race_acquire_last(waiter);
     if (__builtin_expect(waiter->result == -ECANCELED, 0))

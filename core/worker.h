@@ -42,6 +42,10 @@ struct mo_signal_stack {
 #define MO_SITES 1024               /* spawn sites counted one by one */
 #define MO_LOCALS 64
 
+#define MO_FETCH_TASK 16            /* turns before it is needed */
+#define MO_FETCH_FIBER 10
+#define MO_FETCH_STACK 5
+
 /* moirai_task.kind */
 enum mo_task_kind {
     MO_TASK_PLAIN,                  /* from the slab, ours to free */
@@ -62,8 +66,18 @@ struct mo_worker;
  * top of that stack (fiber.c), and is as clean when that is fresh. What a
  * switch and a wait touch comes first. */
 struct mo_fiber {
+    /* A line that has all that a turn needs: where there are many stacks, each
+     * further one would have to come from far. */
     void *sp;                       /* while it is not running */
     struct moirai_task *task;       /* whose it is; NULL: a loop's, pooled */
+    char *base;                     /* the stack's; constant, as is: */
+    uint16_t deep;                  /* it is of the loop's class */
+    uint16_t waited;                /* it parked since it got this task */
+    uint32_t overflown;             /* it runs on part of its guard */
+    struct mo_worker *pinned;       /* the only one to resume it; or NULL */
+    void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
+    int saved_errno;
+
     struct mo_waiter waiter;
     struct mo_node node;            /* for waits on a single object */
 
@@ -71,18 +85,13 @@ struct mo_fiber {
     uint64_t *mark;                 /* see mo_fiber_is_soiled; constant */
     struct moirai_frame *lent;      /* forks not in the split queue */
     uint32_t pins;
-    uint32_t waited;                /* it parked since it got this task */
     uint32_t soiled;                /* waits that found it so, of late */
-    int saved_errno;
-    void *cxx[MO_CXX_GLOBALS];      /* libstdc++'s exception globals */
-    struct mo_worker *pinned;       /* the only one to resume it; or NULL */
     struct moirai_cleanup *cleanup;
     struct moirai_mutex *held;
     void **locals;                  /* MO_LOCALS of them, or NULL */
     void (*then)(void *);           /* what clean() is to call after that */
     void *then_arg;
     uint32_t failing;               /* moirai_fail is on its way */
-    uint32_t overflown;             /* it runs on part of its guard */
     uint32_t used;                  /* 0: none of what is above, but for waits,
                                      * was touched since a task left it */
 
@@ -311,15 +320,42 @@ struct moirai_task *mo_worker_pop(struct mo_worker *w)
     return task;
 }
 
+/* Many tasks that take turns are each cold when theirs comes. So what the
+ * oldest ones need is fetched ahead: the task, then its fiber, then the top of
+ * its stack. Only where nobody else takes from the deque, as what a thief took
+ * may be gone. */
+static inline void mo_fetch_coming(struct moirai_deque *deque)
+{
+    struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
+    int64_t top = MOIRAI_DEQUE_LOAD(&deque->top, RELAXED);
+    struct mo_fiber *fiber;
+
+    if (MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED) - top <= MO_FETCH_TASK)
+        return;
+    moirai_deque_prefetch(a, top + MO_FETCH_TASK);
+    fiber = moirai_deque_peek(a, top + MO_FETCH_FIBER)->fiber;
+    if (fiber != NULL)
+        __builtin_prefetch(fiber, 1);
+    fiber = moirai_deque_peek(a, top + MO_FETCH_STACK)->fiber;
+    if (fiber != NULL) {
+        __builtin_prefetch(fiber->sp, 1);
+        __builtin_prefetch((char *)fiber->sp + 64, 1);
+        __builtin_prefetch((char *)fiber->sp + 128, 1);
+    }
+}
+
 /* The same when a task gives up its turn. */
 static inline struct moirai_task *mo_worker_pop_oldest(struct mo_worker *w)
 {
     struct moirai_sched_local *local = w->queue.local;
     struct moirai_task *task = NULL;
 
-    if (local != NULL && local->pops > 1)
-        task = local->alone ? moirai_deque_take_oldest_alone(&local->deque)
-                            : moirai_deque_take_oldest(&local->deque);
+    if (local != NULL && local->pops > 1 && local->alone) {
+        task = moirai_deque_take_oldest_alone(&local->deque);
+        mo_fetch_coming(&local->deque);
+    } else if (local != NULL && local->pops > 1) {
+        task = moirai_deque_take_oldest(&local->deque);
+    }
     if (__builtin_expect(task == NULL, 0))
         return w->queue.pop_oldest(w->queue.state, w->queue.worker);
     local->pops--;

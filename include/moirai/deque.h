@@ -200,10 +200,16 @@ static inline bool moirai_deque_push(struct moirai_deque *d,
  * the slot holds may be old: nothing happens to who prefetches the wrong. */
 #define MOIRAI_DEQUE_AHEAD 3
 
+static inline struct moirai_task *
+moirai_deque_peek(struct moirai_deque_array *a, int64_t index)
+{
+    return MOIRAI_DEQUE_LOAD(moirai_deque_at(a, index), RELAXED);
+}
+
 static inline void moirai_deque_prefetch(struct moirai_deque_array *a,
                                          int64_t index)
 {
-    __builtin_prefetch(MOIRAI_DEQUE_LOAD(moirai_deque_at(a, index), RELAXED));
+    __builtin_prefetch(moirai_deque_peek(a, index));
 }
 
 /* Owner only. The newest task, or NULL: empty. */
