@@ -66,6 +66,10 @@ extern void (*mo_wrote_hook)(const volatile void *p);   /* NULL: nobody */
 #define mo_count(p, n)                                                        \
     mo_store_relaxed((p), mo_load_relaxed(p) + (n))
 
+/* Orders nothing but what the compiler does: half of a fence whose other half
+ * makes all processors do one (mo_os_barrier). */
+#define mo_compiler_fence() __asm__ volatile("" ::: "memory")
+
 #ifdef MO_SANITIZE_THREAD
 extern MO_ATOMIC(uint32_t) mo_fence_word;
 #endif

@@ -15,6 +15,9 @@
 
 struct mo_name;
 
+/* Whether the only worker may go without the lock; see chan.c. */
+enum { MO_CHAN_FRESH, MO_CHAN_OWNED, MO_CHAN_SHARED };
+
 struct mo_chan {
     uint32_t lock;                  /* guards what is not constant */
     bool closed;
@@ -23,6 +26,8 @@ struct mo_chan {
     bool rendezvous;                /* constant: nothing is ever stored */
     bool views;                     /* constant: what can be taken differs
                                      * from endpoint to endpoint */
+    MO_ATOMIC(uint32_t) owned;      /* set under the lock */
+    struct mo_worker *owner;        /* constant; NULL: there is none */
     size_t bytes;                   /* of a message; constant, as are: */
     size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
     size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
@@ -50,6 +55,59 @@ struct moirai_chan {                /* constant, but for the count */
     uint32_t mode;
     MO_ATOMIC(uint32_t) references;
 };
+
+/* The rest of mo_chan_lock: for a thread that is not the owner, which may be
+ * inside; the lock is held. */
+void mo_chan_share(struct mo_chan *c);
+
+static inline void mo_chan_lock_word(struct mo_chan *c, struct mo_worker *w)
+{
+    mo_word_lock(&c->lock);
+    if (w != c->owner) {
+        if (mo_load_relaxed(&c->owned) == MO_CHAN_OWNED)
+            mo_chan_share(c);
+    } else if (mo_load_relaxed(&c->owned) == MO_CHAN_FRESH) {
+        mo_store_relaxed(&c->owned, MO_CHAN_OWNED);
+    }
+}
+
+static inline void mo_chan_lock(struct mo_chan *c)
+{
+    struct mo_worker *w = mo_here();
+
+    if (w == c->owner) {
+        mo_store_relaxed(&w->inside, 1);
+        mo_compiler_fence();        /* pairs with the barrier in share */
+        if (__builtin_expect(mo_load_relaxed(&c->owned) == MO_CHAN_OWNED, 1))
+            return;
+        mo_store(&w->inside, 0);
+    }
+    mo_chan_lock_word(c, w);
+    mo_race_acquire(c);
+}
+
+/* Only if nobody holds it. */
+static inline bool mo_chan_try_lock(struct mo_chan *c)
+{
+    if (!mo_word_try(&c->lock))
+        return false;
+    if (mo_load_relaxed(&c->owned) == MO_CHAN_OWNED)
+        mo_chan_share(c);
+    return true;
+}
+
+/* However it was taken: nobody else holds the word while the owner is inside.
+ * What commits a wait on a channel does the same. */
+static inline void mo_chan_unlock(struct mo_chan *c)
+{
+    struct mo_worker *w = mo_here();
+
+    mo_race_release(c);
+    if (w == c->owner && mo_load_relaxed(&w->inside) != 0)
+        mo_store(&w->inside, 0);    /* pairs with the load in share */
+    else
+        mo_word_unlock(&c->lock);
+}
 
 /* Makes a channel without endpoints. The caller passes an element that
  * mo_chan_element has checked. 0, -EINVAL, -ENOMEM, or what the discipline

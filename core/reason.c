@@ -76,11 +76,11 @@ static void party_of_channel(struct mo_line *line,
     uint32_t sending;
     uint32_t all;
 
-    if (c == NULL || !mo_word_try(&c->lock))
+    if (c == NULL || !mo_chan_try_lock(c))
         return;
     sending = c->sending;
     all = c->endpoints;
-    mo_word_unlock(&c->lock);
+    mo_chan_unlock(c);
     if (sends)
         count_ends(line, all > 0 ? all - 1 : 0, "receive");
     else

@@ -59,6 +59,8 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
             return moirai_error_set(err, -ENOMEM, "out of memory");
         mo_task_forget_sites();
     }
+    rt->owning = rt->worker_count == 1 && rt->os->sim == NULL && !mo_tsan()
+              && mo_os_barrier_init();
     mo_host_init(rt);
     return 0;
 }

@@ -67,9 +67,12 @@ static inline void meet(struct mo_chan *c, struct mo_queue *queue, void *to,
 
     mo_copy(to != NULL ? to : lent->at, from != NULL ? from : lent->at,
             c->bytes);
-    mo_lent_advance(lent, 1, c->bytes);
-    c->sent++;
-    c->received++;
+    if (__builtin_expect(lent->left != 1, 0))
+        mo_lent_advance(lent, 1, c->bytes);
+    else
+        lent->left = lent->least = 0;
+    mo_count(&c->sent, 1);          /* compilers would add to both at once, */
+    mo_count(&c->received, 1);      /* and wait for the last such store */
     if (lent->least == 0) {
         mo_queue_remove_first(queue);
         if (mo_wait_claim_quick(node->waiter))

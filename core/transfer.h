@@ -45,18 +45,6 @@ static inline void mo_lent_advance(struct mo_lent *lent, size_t n,
     lent->least -= n < lent->least ? n : lent->least;
 }
 
-static inline void mo_chan_lock(struct mo_chan *c)
-{
-    mo_word_lock(&c->lock);
-    mo_race_acquire(c);
-}
-
-static inline void mo_chan_unlock(struct mo_chan *c)
-{
-    mo_race_release(c);
-    mo_word_unlock(&c->lock);
-}
-
 static inline void mo_count_sent(struct moirai_runtime *rt, size_t n)
 {
     struct mo_worker *w = mo_self_in(rt);

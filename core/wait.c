@@ -160,6 +160,18 @@ static void expire(struct moirai_timer *timer)
         mo_wait_end(waiter, -ETIMEDOUT);
 }
 
+/* Drops the lock of the object: the word, or, of a channel that the worker owns,
+ * its being inside. */
+static void leave_lock(uint32_t *lock)
+{
+    struct mo_worker *w = mo_here();
+
+    if (mo_load_relaxed(&w->inside) != 0)
+        mo_store(&w->inside, 0);
+    else
+        mo_word_unlock(lock);
+}
+
 /* The commit of a wait on a locked object, for as long as it takes. */
 void mo_commit_locked(void *arg)
 {
@@ -170,7 +182,7 @@ void mo_commit_locked(void *arg)
     mo_swap(&waiter->claim, waiter->masked ? MO_CLAIM_MASKED : MO_CLAIM_OPEN);
     if (!waiter->masked && mo_task_cancelled(waiter->fiber->task))
         over = mo_wait_claim(waiter);
-    mo_word_unlock(lock);
+    leave_lock(lock);
     if (__builtin_expect(over, 0))
         mo_wait_end(waiter, -ECANCELED);
 }
@@ -193,7 +205,7 @@ void mo_commit_timed(void *arg)
         over = mo_wait_claim(waiter);
     mo_lock_drop(&w->timers.lock);
     if (lock != NULL)
-        mo_word_unlock(lock);
+        leave_lock(lock);
     if (over)
         mo_wait_end(waiter, -ECANCELED);
     else if (first)

@@ -153,6 +153,7 @@ struct mo_worker {
     bool noted;                     /* tasks are limited, traced, or watched
                                      * by TSan: no short cuts */
     uint32_t next_id, id_step;
+    MO_ATOMIC(uint32_t) inside;     /* it holds a channel that it owns */
     struct mo_queue_ops queue;
     struct mo_site_counters *sites; /* MO_SITES of them */
     int *errno_at;                  /* the thread's errno, and what libstdc++ */
@@ -219,6 +220,7 @@ struct moirai_runtime {
     void *stack_state;
     bool ordered;                   /* the scheduler's flag */
     uint32_t worker_count;
+    bool owning;                    /* its one worker may own channels */
     struct mo_worker **workers;
     struct mo_slab tasks, handles;
     struct mo_roster roster;        /* of all fibers */

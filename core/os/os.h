@@ -85,6 +85,11 @@ void mo_os_block_signals(sigset_t *old);
 /* Lets other threads go first: a plain thread's way to yield. */
 void mo_os_yield(void);
 
+/* Makes every other thread of the process fence before this returns. False, at
+ * the first: the system cannot. */
+bool mo_os_barrier_init(void);
+void mo_os_barrier(void);
+
 /* This process is a forked child: no simulation goes on here. */
 void mo_os_forked(void);
 

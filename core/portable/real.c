@@ -217,6 +217,15 @@ void mo_relax(uint32_t round)
         mo_cpu_pause();
 }
 
+bool mo_os_barrier_init(void)
+{
+    return false;
+}
+
+void mo_os_barrier(void)
+{
+}
+
 void mo_os_yield(void)
 {
     if (!mo_sim_relax())

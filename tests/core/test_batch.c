@@ -129,14 +129,14 @@ static size_t waiting(struct moirai_chan *chan)
 {
     size_t n = 0;
 
-    mo_word_lock(&chan->to->lock);
+    mo_chan_lock(chan->to);
     for (struct mo_node *at = chan->to->senders.first; at != NULL;
          at = at->next)
         n++;
     for (struct mo_node *at = chan->to->receivers.first; at != NULL;
          at = at->next)
         n++;
-    mo_word_unlock(&chan->to->lock);
+    mo_chan_unlock(chan->to);
     return n;
 }
 

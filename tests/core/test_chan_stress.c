@@ -247,11 +247,11 @@ static int64_t receivers_of(struct mo_chan *c)
 {
     int64_t n = 0;
 
-    mo_word_lock(&c->lock);
+    mo_chan_lock(c);
     for (const struct mo_node *at = c->receivers.first; at != NULL;
          at = at->next)
         n++;
-    mo_word_unlock(&c->lock);
+    mo_chan_unlock(c);
     return n;
 }
 

@@ -214,10 +214,10 @@ static size_t waiting(struct moirai_chan *chan, const struct mo_queue *queue)
 {
     size_t n = 0;
 
-    mo_word_lock(&chan->to->lock);
+    mo_chan_lock(chan->to);
     for (const struct mo_node *at = queue->first; at != NULL; at = at->next)
         n++;
-    mo_word_unlock(&chan->to->lock);
+    mo_chan_unlock(chan->to);
     return n;
 }
 

@@ -16,11 +16,11 @@ static size_t waiting(struct moirai_chan *chan, const struct mo_queue *queue)
 {
     size_t n = 0;
 
-    mo_word_lock(&chan->to->lock);
+    mo_chan_lock(chan->to);
     for (const struct mo_node *node = queue->first; node != NULL;
          node = node->next)
         n++;
-    mo_word_unlock(&chan->to->lock);
+    mo_chan_unlock(chan->to);
     return n;
 }
 
