@@ -19,12 +19,12 @@
  * says that it is inside, and if the channel is still its own, is. The first
  * other thread takes the lock, says that the channel is shared, makes every
  * processor fence, and waits until the owner is outside; from then on all take
- * the lock. The owner's store and load have only to be ordered for the compiler:
- * after the barrier either its store has been seen, or its load sees `owned`
- * changed. It becomes the owner under the lock, when it first comes, so that
- * threads that make and hand out channels before that change nothing. Not under
- * TSan or the simulator, nor where the system has no such barrier. (After "Quickly
- * reacquirable locks", D. Dice, M. Moir, W. Scherer, 2003.)
+ * the lock. The owner's store and load have only to be ordered for the
+ * compiler: after the barrier either its store has been seen, or its load sees
+ * `owned` changed. It becomes the owner under the lock, when it first comes, so
+ * that threads that make and hand out channels before that change nothing. Not
+ * under TSan or the simulator, nor where the system has no such barrier. (After
+ * "Quickly reacquirable locks", D. Dice, M. Moir, W. Scherer, 2003.)
  *
  * Locks: name.c's, then the channel's, then nothing. The element's destructor
  * runs without any, on whoever put the last endpoint.

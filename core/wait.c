@@ -160,8 +160,8 @@ static void expire(struct moirai_timer *timer)
         mo_wait_end(waiter, -ETIMEDOUT);
 }
 
-/* Drops the lock of the object: the word, or, of a channel that the worker owns,
- * its being inside. */
+/* Drops the lock of the object: the word, or, of a channel that the worker
+ * owns, its being inside. */
 static void leave_lock(uint32_t *lock)
 {
     struct mo_worker *w = mo_here();

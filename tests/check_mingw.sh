@@ -36,7 +36,9 @@ sources() {
     do
         case $file in
         core/portable/*) ;;
-        plugins/stacks/mmap.c|tools/launch.c) continue ;;
+        plugins/stacks/mmap.c|plugins/stacks/guards.c|tools/launch.c) continue ;;
+        tools/bench_none.c) ;;
+        tools/bench_*.c|tools/cmd_bench.c) continue ;;
         core/*) [ ! -f "core/portable/${file##*/}" ] || continue ;;
         esac
         echo "$file"
