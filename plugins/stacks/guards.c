@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-int mmap_guards_choose(struct mmap_state *s, uint32_t choice,
+int mo_mmap_guards_choose(struct mmap_state *s, uint32_t choice,
                        struct moirai_error *err)
 {
     bool can;
@@ -31,13 +31,13 @@ int mmap_guards_choose(struct mmap_state *s, uint32_t choice,
     } else {
         s->guard_kind = MOIRAI_GUARD_MPROTECT;
     }
-    s->guards_left = mmap_guards_allowed();
+    s->guards_left = mo_mmap_guards_allowed();
     return 0;
 }
 
 /* A kind of guard cannot be set any more: goes on with the next, and says so
  * once. */
-static void mmap_guards_end(struct mmap_state *s, enum moirai_guard kind)
+static void mo_mmap_guards_end(struct mmap_state *s, enum moirai_guard kind)
 {
     bool first;
 
@@ -93,12 +93,12 @@ static enum moirai_guard mmap_guard(struct mmap_state *s, char *base,
             return kind;
         if (allowed && mmap_guard_set(base, size, kind))
             return kind;
-        mmap_guards_end(s, kind);
+        mo_mmap_guards_end(s, kind);
     }
 }
 
 /* All at once if that can be, else one by one. */
-void mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
+void mo_mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
                      uint32_t n)
 {
     size_t guard = s->classes[stacks->stack_class].guard;
@@ -124,7 +124,7 @@ void mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
 }
 
 /* The lowest page stays guarded; `s` is only read where it is constant. */
-size_t mmap_guards_relax(void *state, const struct moirai_stack *stack,
+size_t mo_mmap_guards_relax(void *state, const struct moirai_stack *stack,
                          bool open)
 {
     struct mmap_state *s = state;

@@ -133,7 +133,7 @@ static int mmap_init(void *state, const void *config,
     s->classes[MOIRAI_STACK_TASK].guard = mmap_task_guard(s, conf);
     s->classes[MOIRAI_STACK_LOOP].size = mmap_round(s, conf->loop);
     s->classes[MOIRAI_STACK_LOOP].guard = mmap_loop_guard(s, conf);
-    rc = mmap_guards_choose(s, conf->guard_kind, err);
+    rc = mo_mmap_guards_choose(s, conf->guard_kind, err);
     if (rc != 0)
         return rc;
     if (mmap_alloc_lists(s) != 0)
@@ -296,7 +296,7 @@ static uint32_t mmap_get_some(struct mmap_state *s,
     s->stacks += filled;
     pthread_mutex_unlock(&s->lock);
     if (filled > 0)
-        mmap_guards_set(s, stacks, filled);
+        mo_mmap_guards_set(s, stacks, filled);
     mmap_populate(s, stacks + warm, filled - warm);
     return filled;
 }
@@ -448,7 +448,7 @@ static const struct moirai_stack_ops mmap_ops = {
     .trim = mmap_trim,
     .class_size = mmap_class_size,
     .usage = mmap_usage,
-    .relax = mmap_guards_relax,
+    .relax = mo_mmap_guards_relax,
     .get_many = mmap_get_many,
     .put_many = mmap_put_many,
 };

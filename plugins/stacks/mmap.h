@@ -61,15 +61,15 @@ struct mmap_state {
 };
 
 /* Decides how overflow is caught, for good unless it fails later. */
-int mmap_guards_choose(struct mmap_state *s, uint32_t choice,
+int mo_mmap_guards_choose(struct mmap_state *s, uint32_t choice,
                        struct moirai_error *err);
 
 /* Guards those of the `n` stacks that are not, all of one class and at most
  * MMAP_MANY, as well as can be. Nobody else knows of them. */
-void mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
+void mo_mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
                      uint32_t n);
 
-size_t mmap_guards_relax(void *state, const struct moirai_stack *stack,
+size_t mo_mmap_guards_relax(void *state, const struct moirai_stack *stack,
                          bool open);
 
 #endif

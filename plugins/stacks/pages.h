@@ -91,7 +91,7 @@ static inline enum mmap_means mmap_find_means(size_t page)
 }
 
 /* How many stacks may have a guard by mprotect. */
-static inline uint64_t mmap_guards_allowed(void)
+static inline uint64_t mo_mmap_guards_allowed(void)
 {
     FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
     unsigned long maps = MMAP_MAPS;
