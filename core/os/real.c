@@ -15,7 +15,6 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -196,35 +195,20 @@ void mo_relax(uint32_t round)
         mo_cpu_pause();
 }
 
-/* Where the system call is refused later on, taking away a page that may be in
- * the other processors' tables has the same effect on them. */
-static char *volatile page;
-
 bool mo_os_barrier_init(void)
 {
-    long size = sysconf(_SC_PAGESIZE);
-
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
-                0) != 0)
-        return false;
-    if (page == NULL) {
-        void *got = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        page = got != MAP_FAILED ? got : NULL;
-    }
-    return page != NULL;
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+                   0, 0) == 0;
 }
 
+/* Where the system call is refused later on, by a filter of the program's,
+ * waiting does: no store stays in its processor for so long. */
 void mo_os_barrier(void)
 {
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    struct timespec drained = { 0, 10 * MOIRAI_MS };
 
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
-        return;
-    mprotect(page, size, PROT_READ | PROT_WRITE);
-    page[0]++;
-    mprotect(page, size, PROT_READ);
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
+        nanosleep(&drained, NULL);
 }
 
 void mo_os_yield(void)
