@@ -210,6 +210,14 @@ static size_t still(const bool *moved)
     return i;
 }
 
+/* Stacks are not cleaned where sanitizers watch them. */
+static void note_what_cannot_move(bool *moved)
+{
+    size_t cleaned = offsetof(struct moirai_stats, stacks_cleaned);
+
+    moved[(cleaned - FIRST) / sizeof(uint64_t)] = mo_watched();
+}
+
 /* Whoever adds a counter adds to this what moves it. */
 TEST(stats, all_move_and_none_shrinks)
 {
@@ -218,6 +226,7 @@ TEST(stats, all_move_and_none_shrinks)
     struct moirai_stats last;
     bool moved[COUNTERS] = { false };
 
+    note_what_cannot_move(moved);
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         rt = with_workers(1);
         last = read_stats(rt);
