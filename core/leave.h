@@ -265,7 +265,8 @@ int mo_wait_task(const struct mo_wait *how)
         waiter->deadline_ns = deadline = mo_wait_sooner(w->task, how);
     mo_count(&w->count.parked, 1);
     mo_wait_leave(w, how->kind, NULL, mo_commit_of(how, deadline), waiter);
-    if (__builtin_expect(mo_load_relaxed(&waiter->timer.place) != NULL, 0))
+    /* Not armed any more: pairs with the last store in timer.c's take_out. */
+    if (__builtin_expect(mo_load(&waiter->timer.place) != NULL, 0))
         mo_timer_disarm(&waiter->timer);
     mo_store_relaxed(&waiter->kind, MO_WAIT_NONE);
     mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
