@@ -13,12 +13,9 @@
  */
 #include "slab.h"
 
-#include <string.h>
-
 #include "mem.h"
 
 #define BATCH MO_SLAB_BATCH
-#define BATCH_BYTES (BATCH * sizeof(void *))
 #define CHUNK ((size_t)64 << 10)
 
 struct mo_chunk {                   /* then the objects, then their batches */
@@ -41,13 +38,22 @@ void mo_slab_fini(struct mo_slab *slab)
     }
 }
 
+/* Not by memcpy: see mo_slab_clear. */
+static void copy_batch(void **to, void *const *from)
+{
+    void *volatile *slot = to;
+
+    for (unsigned i = 0; i < BATCH; i++)
+        slot[i] = from[i];
+}
+
 /* The next three: the lock is held. */
 static void add_full(struct mo_slab *slab, void *const *objects)
 {
     struct mo_batch *batch = slab->empty;
 
     slab->empty = batch->next;
-    memcpy(batch->objects, objects, BATCH_BYTES);
+    copy_batch(batch->objects, objects);
     batch->next = slab->full;
     slab->full = batch;
 }
@@ -60,7 +66,7 @@ static bool take_full(struct mo_slab *slab, void **objects)
     if (batch == NULL)
         return false;
     slab->full = batch->next;
-    memcpy(objects, batch->objects, BATCH_BYTES);
+    copy_batch(objects, batch->objects);
     batch->next = slab->empty;
     slab->empty = batch;
     return true;
@@ -154,7 +160,7 @@ static void shed(struct mo_slab *slab, struct mo_magazine *magazine)
     mo_lock_take(&slab->lock);
     add_full(slab, magazine->objects);
     mo_lock_drop(&slab->lock);
-    memcpy(magazine->objects, magazine->objects + BATCH, BATCH_BYTES);
+    copy_batch(magazine->objects, magazine->objects + BATCH);
     magazine->count = BATCH;
 }
 
