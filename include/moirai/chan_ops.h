@@ -154,6 +154,11 @@ struct moirai_chan_ops {
     /* Required if concurrent. No push succeeds after it returns; a push that
      * returned before is seen by pop. */
     void (*seal)(void *state);
+
+    /* Optional; a wait for several channels at once needs it. Would a push
+     * (mode MOIRAI_SEND) or a pop (MOIRAI_RECV) of one message through this
+     * endpoint succeed now? Changes nothing. */
+    bool (*can)(void *state, void *endpoint, uint32_t mode);
 };
 
 #ifdef __cplusplus

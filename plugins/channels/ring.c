@@ -159,6 +159,16 @@ static size_t ring_capacity(void *state)
     return r->capacity;
 }
 
+static bool ring_can(void *state, void *endpoint, uint32_t mode)
+{
+    const struct moirai_ring *r = state;
+
+    (void)endpoint;
+    if (mode == MOIRAI_SEND)
+        return !r->lent && r->length < r->capacity;
+    return r->length > 0;
+}
+
 static void *ring_reserve(void *state, void *endpoint)
 {
     struct moirai_ring *r = state;
@@ -209,6 +219,7 @@ static const struct moirai_chan_ops ring_ops = {
     .reserve = ring_reserve,
     .commit = ring_commit,
     .abort = ring_abort,
+    .can = ring_can,
 };
 
 MOIRAI_PLUGIN(chan, ring) = {

@@ -261,6 +261,32 @@ void chan_lends_slots(const struct moirai_plugin *plugin,
     }
 }
 
+/* What `can` says comes true at once. */
+void chan_knows_what_it_can(const struct moirai_plugin *plugin,
+                            conformance_settings settings)
+{
+    bool seen[MANY] = { false };
+    struct pipe p;
+    size_t in = 0;
+
+    pipe_open(&p, plugin, settings, 24, 8);
+    for (uint64_t i = 0; p.ops->can != NULL && i < MANY; i++) {
+        bool sends = i % (2 * p.room + 2) <= p.room;
+        bool can = p.ops->can(p.state, p.end,
+                              sends ? MOIRAI_SEND : MOIRAI_RECV);
+
+        if (sends && push(&p, in, 1) != 0)
+            CHECK_FMT(can && ++in != 0, "it took what it said it could not");
+        else if (!sends && pop(&p, 1, 0, in, seen) != 0)
+            CHECK_FMT(can, "it gave what it said it had not");
+        else
+            CHECK_FMT(!can, "it could not do what it said");
+    }
+    while (pop(&p, 10, 0, in, seen) > 0)
+        continue;
+    pipe_close(&p);
+}
+
 void chan_refuses_what_cannot_be(const struct moirai_plugin *plugin,
                                  conformance_settings settings)
 {

@@ -101,6 +101,7 @@ void plugin_describes_itself(const struct moirai_plugin *plugin,
     X(chan_holds_what_it_says, suite, plugin, settings)                       \
     X(chan_moves_batches, suite, plugin, settings)                            \
     X(chan_lends_slots, suite, plugin, settings)                              \
+    X(chan_knows_what_it_can, suite, plugin, settings)                        \
     X(chan_refuses_what_cannot_be, suite, plugin, settings)
 
 #define CONFORMANCE_DECLARE(promise, suite, plugin, settings)                 \
