@@ -41,6 +41,7 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_MUTEX] = "mutex",
     [MO_WAIT_BLOCK] = "blocking call",
     [MO_WAIT_SELECT] = "select",
+    [MO_WAIT_LIMIT] = "limit",
 };
 
 const char *mo_wait_name(uint32_t kind)

@@ -45,6 +45,7 @@ enum mo_wait_kind {
     MO_WAIT_MUTEX,
     MO_WAIT_BLOCK,
     MO_WAIT_SELECT,
+    MO_WAIT_LIMIT,
     MO_WAIT_KINDS
 };
 

@@ -26,7 +26,7 @@ floors='
 3 idle leave link local loop name par pool radix radix_key reason roster runtime.h
 3 scope select single sort span stats sync task time timer trace
 3 transfer wait watch worker
-4 runtime
+4 flow/* runtime
 '
 
 # Header, and the file that may include it.

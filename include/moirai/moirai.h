@@ -8,6 +8,7 @@
 #include <moirai/chan.h>
 #include <moirai/error.h>
 #include <moirai/fork.h>
+#include <moirai/limit.h>
 #include <moirai/par.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
