@@ -49,6 +49,23 @@ static bool torn(bool a, bool b, bool c)
     return !(a == b && b == c);
 }
 
+/* The core takes from the deque as it likes: a plugin that wants to be asked
+ * each time cannot have it. */
+static const char *check_sched(const void *ops)
+{
+    const struct moirai_sched_ops *sched = ops;
+
+    if ((sched->flags & MOIRAI_SCHED_DEQUE) == 0)
+        return NULL;
+    if ((sched->flags & MOIRAI_SCHED_ORDERED) != 0)
+        return "it says it is ordered, but lends the core its deque, which "
+               "keeps no order";
+    if (sched->worker_size < sizeof(struct moirai_sched_local))
+        return "it says its worker state begins with a struct "
+               "moirai_sched_local, but the state is smaller than that";
+    return NULL;
+}
+
 static const char *check_chan(const void *ops)
 {
     const struct moirai_chan_ops *chan = ops;
@@ -58,6 +75,10 @@ static const char *check_chan(const void *ops)
         return "reserve, commit and abort come together or not at all";
     if ((chan->flags & MOIRAI_CHAN_CONCURRENT) != 0 && chan->seal == NULL)
         return "it says it is concurrent, but has no seal";
+    if ((chan->flags & MOIRAI_CHAN_CONCURRENT) != 0 &&
+        (chan->flags & MOIRAI_CHAN_RING) != 0)
+        return "it says it is concurrent, but its ring works under the "
+               "core's lock only";
     return NULL;
 }
 
@@ -88,7 +109,7 @@ static const char *check_io(const void *ops)
 
 static const struct mo_kind kinds[] = {
     { MOIRAI_SCHED, "sched", "scheduler", MOIRAI_SCHED_ABI,
-      sizeof(struct moirai_sched_ops), sched_slots, NULL },
+      sizeof(struct moirai_sched_ops), sched_slots, check_sched },
     { MOIRAI_STACK, "stack", "stack allocator", MOIRAI_STACK_ABI,
       sizeof(struct moirai_stack_ops), stack_slots, NULL },
     { MOIRAI_CHAN, "chan", "channel discipline", MOIRAI_CHAN_ABI,

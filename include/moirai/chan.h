@@ -99,10 +99,13 @@ int moirai_chan_make(struct moirai_runtime *runtime, const char *plugin,
 int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
                     struct moirai_chan **copy);
 
-/* One more reference to the same endpoint, and one less. The last put gives
- * the endpoint back; if it was the channel's last, destructors run in it. NULL
- * is allowed. */
+/* One more reference to the same endpoint, which is what it returns. NULL is
+ * allowed. Any thread; does not wait. */
 struct moirai_chan *moirai_chan_get(struct moirai_chan *chan);
+
+/* One reference less. The last gives the endpoint back; if it was the
+ * channel's last, destructors run in here. NULL is allowed. Any thread; does
+ * not wait. */
 void moirai_chan_put(struct moirai_chan *chan);
 
 /* No more messages. Either end may say so. 0, or -EPIPE if it was closed
@@ -134,8 +137,11 @@ int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
 int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
                                size_t min, size_t max, int64_t deadline_ns);
 
-/* Messages stored now, and how many can be (SIZE_MAX: unbounded). */
+/* Messages stored now. Any thread; does not wait. */
 size_t moirai_chan_length(struct moirai_chan *chan);
+
+/* How many messages can be stored (SIZE_MAX: unbounded). Any thread; does not
+ * wait. */
 size_t moirai_chan_capacity(struct moirai_chan *chan);
 
 /* for each message until the channel is closed and empty, or the caller is

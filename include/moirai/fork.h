@@ -92,11 +92,15 @@ static inline struct moirai_worker *moirai_self(void)
     return worker;
 }
 #else
+/* The same by a call. */
 struct moirai_worker *moirai_self(void);
 #endif
 
-/* Where fork and join go when the inline path does not apply. */
+/* Where moirai_fork goes when the inline path does not apply. Does not wait,
+ * but runs the task where it cannot be queued. */
 void moirai_fork_slow(struct moirai_frame *frame);
+
+/* Where moirai_unfork goes likewise, and with the same result. Can wait. */
 bool moirai_unfork_slow(struct moirai_frame *frame);
 
 /* Forks fn(arg) into `frame`. The frame and `arg` are lent until the matching

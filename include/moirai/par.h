@@ -186,22 +186,32 @@ int moirai_par_sort(void *array, size_t n, size_t size,
                     moirai_compare_fn *compare, void *arg,
                     const struct moirai_par_attr *attr);
 
-/* Numbers, ascending, without comparing them: by their digits. Floats are in
- * the order of IEEE 754's totalOrder: -0 before +0, NaNs at the ends by their
- * sign. Otherwise as above.
+/* Sorts n numbers, ascending, without comparing them: by their digits.
+ * Otherwise as moirai_par_sort.
  *
  * Source: radix sort, most significant digit first across workers, least
  * significant first within what fits a cache. */
 int moirai_par_sort_u32(uint32_t *array, size_t n,
                         const struct moirai_par_attr *attr);
+
+/* The same for signed numbers. */
 int moirai_par_sort_i32(int32_t *array, size_t n,
                         const struct moirai_par_attr *attr);
+
+/* The same for floats, in the order of IEEE 754's totalOrder: -0
+ * before +0, NaNs at the ends by their sign. */
 int moirai_par_sort_f32(float *array, size_t n,
                         const struct moirai_par_attr *attr);
+
+/* The same for numbers of 64 bits. */
 int moirai_par_sort_u64(uint64_t *array, size_t n,
                         const struct moirai_par_attr *attr);
+
+/* The same for signed numbers of 64 bits. */
 int moirai_par_sort_i64(int64_t *array, size_t n,
                         const struct moirai_par_attr *attr);
+
+/* The same for doubles, ordered as floats are. */
 int moirai_par_sort_f64(double *array, size_t n,
                         const struct moirai_par_attr *attr);
 

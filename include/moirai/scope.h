@@ -70,9 +70,12 @@ int moirai_scope_end(struct moirai_scope *scope);
  * wait. The scope must not end before the call returns. */
 void moirai_scope_cancel(struct moirai_scope *scope);
 
-/* The first error so far (0: none), and its sentence ("" if none was given).
- * After moirai_scope_end both are final. */
+/* The first error so far; 0: none. After moirai_scope_end it is final. Any
+ * thread; does not wait. */
 int moirai_scope_error(const struct moirai_scope *scope);
+
+/* Its sentence, which is the scope's; "" if none was given. To be read after
+ * moirai_scope_end. */
 const char *moirai_scope_text(const struct moirai_scope *scope);
 
 #ifdef __cplusplus

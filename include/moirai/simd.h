@@ -65,9 +65,11 @@ float moirai_simd_dot_f32(const float *a, const float *b, size_t n);
 /* The sum of a[i] for i < n; 0 if n is 0. */
 float moirai_simd_sum_f32(const float *a, size_t n);
 
-/* The least, and the greatest, of a[i] for i < n. NaNs are passed over; of no
- * numbers it is INFINITY, and -INFINITY. Of 0.0 and -0.0 it is either. */
+/* The least of a[i] for i < n. NaNs are passed over; of no numbers it is
+ * INFINITY. Of 0.0 and -0.0 it is either. */
 float moirai_simd_min_f32(const float *a, size_t n);
+
+/* The greatest of a[i] for i < n, likewise; of no numbers it is -INFINITY. */
 float moirai_simd_max_f32(const float *a, size_t n);
 
 /* From the next call on, uses the set of this name; with NULL the widest there

@@ -140,9 +140,7 @@ bool moirai_cancelled(void);
  * may be NULL): its cleanup handlers run, newest first; its locks pass on as
  * failed; its forks are waited for; its scope sees the error. A forked task
  * that its parent was running inline takes the parent with it. Task only. */
-#ifdef __GNUC__
 __attribute__((noreturn))
-#endif
 void moirai_fail(int code, const char *text);
 
 /* A function to run if the task fails between push and pop. In the caller's

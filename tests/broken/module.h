@@ -22,6 +22,12 @@
 #ifndef OPS_SIZE
 #define OPS_SIZE sizeof(struct moirai_sched_ops)
 #endif
+#ifndef FLAGS
+#define FLAGS 0
+#endif
+#ifndef WORKER_SIZE
+#define WORKER_SIZE 0
+#endif
 #ifndef SAYS
 #define SAYS TEXT(NAME)
 #endif
@@ -106,6 +112,8 @@ static const struct moirai_option module_options[] = {
 };
 
 static const struct moirai_sched_ops module_ops = {
+    .flags = FLAGS,
+    .worker_size = WORKER_SIZE,
     .init = module_init,
     .fini = module_fini,
     .worker_init = module_worker_init,

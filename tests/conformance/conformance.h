@@ -62,6 +62,7 @@ void plugin_describes_itself(const struct moirai_plugin *plugin,
 #define SCHED_PROMISES(X, suite, plugin, settings)                            \
     X(plugin_describes_itself, suite, plugin, settings)                       \
     X(sched_gives_each_task_once, suite, plugin, settings)                    \
+    X(sched_lends_its_deque, suite, plugin, settings)                         \
     X(sched_empty_is_honest, suite, plugin, settings)                         \
     X(sched_counts_its_tasks, suite, plugin, settings)                        \
     X(sched_busy_worker_keeps_nothing, suite, plugin, settings)               \

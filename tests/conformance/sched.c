@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sched.c - the promises of include/moirai/sched.h.
- *
- * Tasks are records with the public head; "running" one counts its run, which
- * must be its only one. Payloads are plain memory, so that ThreadSanitizer
- * sees whether push happens before pop.
+ * sched.c - the promises of include/moirai/sched.h, as one thread sees them.
  */
-#include "conformance.h"
-
-#include <moirai/sched.h>
+#include "sched_rig.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-
-#define PATIENCE 30.0               /* seconds until a task counts as lost */
-
-struct job {
-    struct moirai_task task;        /* stays first */
-    uint64_t payload;               /* its index + 1, written by the pusher */
-    atomic_uint runs;
-    uint32_t children;
-    uint32_t first_child;
-};
 
 /* As in a runtime, each task was spawned somewhere. */
 static struct moirai_site sites[] = {
@@ -32,25 +13,14 @@ static struct moirai_site sites[] = {
     { .file = __FILE__, .function = "other", .line = __LINE__ },
 };
 
-struct rig {
-    const struct moirai_sched_ops *ops;
-    struct moirai_sched_env env;
-    void *config;
-    void *state;
-    void *workers[CONFORMANCE_WORKERS];
-    struct job *jobs;
-    uint32_t job_count;
-    atomic_uint_least64_t done;     /* by threads */
-};
-
-static void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
-                     conformance_settings settings, uint32_t workers,
-                     uint32_t jobs)
+void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
+              conformance_settings settings, uint32_t workers, uint32_t jobs)
 {
     const struct moirai_sched_ops *ops = plugin->ops;
     struct moirai_error err;
 
     *rig = (struct rig){ .ops = ops, .job_count = jobs };
+    rig->lent = (ops->flags & MOIRAI_SCHED_DEQUE) != 0;
     rig->env.size = sizeof rig->env;
     rig->env.workers = workers;
     rig->env.host = conformance_host();
@@ -70,8 +40,7 @@ static void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
     }
 }
 
-/* After all tasks are out again. */
-static void rig_close(struct rig *rig)
+void rig_close(struct rig *rig)
 {
     const struct moirai_sched_ops *ops = rig->ops;
 
@@ -95,14 +64,53 @@ static void rig_close(struct rig *rig)
     free(rig->config);
 }
 
-static void rig_push(struct rig *rig, void *worker, uint32_t i)
+/* The next three do what the core does: it goes by the deque that a worker's
+ * state begins with, if the plugin says so, and asks the plugin otherwise. */
+static void rig_put(struct rig *rig, void *worker, struct moirai_task *task)
 {
-    rig->jobs[i].payload = i + 1;
-    rig->ops->push(rig->state, worker, &rig->jobs[i].task);
+    struct moirai_sched_local *local = rig->lent ? worker : NULL;
+
+    if (local == NULL || !moirai_deque_push(&local->deque, task))
+        rig->ops->push(rig->state, worker, task);
 }
 
-/* Counts the run of a task that was given out; returns its index. */
-static uint32_t rig_run(struct rig *rig, struct moirai_task *task)
+static struct moirai_task *rig_pop(struct rig *rig, void *worker)
+{
+    struct moirai_sched_local *local = rig->lent ? worker : NULL;
+    struct moirai_task *task = NULL;
+
+    if (local != NULL && local->pops > 1)
+        task = local->alone ? moirai_deque_take_alone(&local->deque)
+                            : moirai_deque_take(&local->deque);
+    if (task == NULL)
+        return rig->ops->pop(rig->state, worker);
+    local->pops--;
+    return task;
+}
+
+static struct moirai_task *rig_pop_oldest(struct rig *rig, void *worker)
+{
+    struct moirai_sched_local *local = rig->lent ? worker : NULL;
+    struct moirai_task *task = NULL;
+
+    if (local != NULL && local->pops > 1)
+        task = local->alone ? moirai_deque_take_oldest_alone(&local->deque)
+                            : moirai_deque_take_oldest(&local->deque);
+    if (task == NULL)
+        return rig->ops->pop_oldest != NULL
+             ? rig->ops->pop_oldest(rig->state, worker)
+             : rig->ops->pop(rig->state, worker);
+    local->pops--;
+    return task;
+}
+
+void rig_push(struct rig *rig, void *worker, uint32_t i)
+{
+    rig->jobs[i].payload = i + 1;
+    rig_put(rig, worker, &rig->jobs[i].task);
+}
+
+uint32_t rig_run(struct rig *rig, struct moirai_task *task)
 {
     struct job *job = (struct job *)task;
     uint32_t i = (uint32_t)(job - rig->jobs);
@@ -114,11 +122,10 @@ static uint32_t rig_run(struct rig *rig, struct moirai_task *task)
     return i;
 }
 
-/* What the core does for a worker: pop, then ask the others. */
-static struct moirai_task *rig_next(struct rig *rig, uint32_t w)
+struct moirai_task *rig_next(struct rig *rig, uint32_t w)
 {
     const struct moirai_sched_ops *ops = rig->ops;
-    struct moirai_task *task = ops->pop(rig->state, rig->workers[w]);
+    struct moirai_task *task = rig_pop(rig, rig->workers[w]);
     uint32_t n = rig->env.workers;
 
     for (uint32_t i = 1; i < n && task == NULL && ops->steal != NULL; i++)
@@ -148,31 +155,82 @@ static uint32_t rig_drain(struct rig *rig)
     return n;
 }
 
-static struct moirai_task *pop_oldest(struct rig *rig, uint32_t w)
+static void give_each_once(const struct moirai_plugin *plugin,
+                           conformance_settings settings, uint32_t workers,
+                           uint32_t jobs, bool by_calls)
 {
-    if (rig->ops->pop_oldest == NULL)
-        return rig->ops->pop(rig->state, rig->workers[w]);
-    return rig->ops->pop_oldest(rig->state, rig->workers[w]);
+    struct rig rig;
+
+    rig_open(&rig, plugin, settings, workers, jobs);
+    if (by_calls)
+        rig.lent = false;
+    for (uint32_t k = 0; k < jobs; k++) {
+        uint32_t w = k % (workers + 1);
+
+        rig_push(&rig, w < workers ? rig.workers[w] : NULL, k);
+    }
+    CHECK_EQ(rig_drain(&rig), jobs);
+    rig_close(&rig);
 }
 
 void sched_gives_each_task_once(const struct moirai_plugin *plugin,
                                 conformance_settings settings)
 {
     static const uint32_t counts[] = { 0, 1, 2, 63, 64, 65, 1500, 20000 };
-    struct rig rig;
+    const struct moirai_sched_ops *ops = plugin->ops;
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         for (uint32_t workers = 1; workers <= 4; workers++) {
-            rig_open(&rig, plugin, settings, workers, counts[i]);
-            for (uint32_t k = 0; k < counts[i]; k++) {
-                uint32_t w = k % (workers + 1);
-
-                rig_push(&rig, w < workers ? rig.workers[w] : NULL, k);
-            }
-            CHECK_EQ(rig_drain(&rig), counts[i]);
-            rig_close(&rig);
+            give_each_once(plugin, settings, workers, counts[i], true);
+            if (ops->flags & MOIRAI_SCHED_DEQUE)
+                give_each_once(plugin, settings, workers, counts[i], false);
         }
     }
+}
+
+/* What is said of its deques, by one that lends them: nobody else takes from
+ * one that is alone, and what the core pushes there is seen by all functions,
+ * and by all workers. */
+static void lend(const struct moirai_plugin *plugin,
+                 conformance_settings settings, uint32_t workers)
+{
+    const uint32_t n = 300;
+    const struct moirai_sched_local *local;
+    struct moirai_task *task;
+    struct rig rig;
+
+    rig_open(&rig, plugin, settings, workers, n);
+    for (uint32_t w = 0; w < workers; w++) {
+        local = rig.workers[w];
+        CHECK(local->deque.host != NULL);
+        CHECK_EQ(local->deque.bottom, local->deque.top);
+        CHECK_FMT(workers == 1 || !local->alone, "says that worker %u of %u "
+                  "is alone", (unsigned)w, (unsigned)workers);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        local = rig.workers[i % workers];
+        rig_push(&rig, rig.workers[i % workers], i);
+        CHECK(!rig.ops->empty(rig.state, rig.workers[(i + 1) % workers]));
+        CHECK(rig.ops->length == NULL || rig.ops->length(rig.state) == 1);
+        task = rig_next(&rig, (i + 1) % workers);
+        CHECK_FMT(task != NULL, "the core pushed a task, which is lost");
+        rig_run(&rig, task);
+        CHECK(workers == 1 || !local->alone);
+    }
+    rig_close(&rig);
+}
+
+void sched_lends_its_deque(const struct moirai_plugin *plugin,
+                           conformance_settings settings)
+{
+    const struct moirai_sched_ops *ops = plugin->ops;
+
+    if ((ops->flags & MOIRAI_SCHED_DEQUE) == 0)
+        return;
+    CHECK_EQ(ops->flags & MOIRAI_SCHED_ORDERED, 0);
+    CHECK(ops->worker_size >= sizeof(struct moirai_sched_local));
+    for (uint32_t workers = 1; workers <= 4; workers++)
+        lend(plugin, settings, workers);
 }
 
 /* Where a task may come from: each worker, and outside. */
@@ -265,7 +323,7 @@ static void behind_new_ones(const struct moirai_plugin *plugin,
 
         CHECK_FMT(pushed < n, "the first task waits for ever");
         rig_push(&rig, rig.workers[0], pushed++);
-        task = rig.ops->pop(rig.state, rig.workers[0]);
+        task = rig_pop(&rig, rig.workers[0]);
         CHECK(task != NULL);
         rig_run(&rig, task);
     }
@@ -307,11 +365,11 @@ void sched_yielding_tasks_let_others_run(const struct moirai_plugin *plugin,
         for (uint32_t i = 0; i < n; i++)
             rig_push(&rig, i + 1 < n ? rig.workers[0] : NULL, i);
         for (uint32_t i = 0; i < 5000; i++) {
-            struct moirai_task *task = pop_oldest(&rig, 0);
+            struct moirai_task *task = rig_pop_oldest(&rig, rig.workers[0]);
 
             CHECK(task != NULL);
             turns[(struct job *)task - rig.jobs]++;
-            rig.ops->push(rig.state, rig.workers[0], task);
+            rig_put(&rig, rig.workers[0], task);
         }
         for (uint32_t i = 0; i < n; i++)
             CHECK_FMT(turns[i] >= 20, "task %u had %u of 5000 turns",
@@ -389,191 +447,4 @@ void sched_init_fails_cleanly(const struct moirai_plugin *plugin,
         CHECK(grants < 100);
     }
     free(config);
-}
-
-/* --- threads ------------------------------------------------------------ */
-
-struct actor {
-    struct rig *rig;
-    pthread_t thread;
-    uint32_t index;
-    uint32_t first, n;              /* what a foreign thread pushes */
-};
-
-/* Runs tasks until all of them have been; a task pushes its children. */
-static void *work(void *arg)
-{
-    struct actor *actor = arg;
-    struct rig *rig = actor->rig;
-    void *worker = rig->workers[actor->index];
-    double end = conformance_seconds() + PATIENCE;
-
-    while (atomic_load(&rig->done) < rig->job_count) {
-        struct moirai_task *task = rig_next(rig, actor->index);
-        struct job *job = (struct job *)task;
-
-        if (task == NULL) {
-            CHECK_FMT(conformance_seconds() < end, "%u tasks are lost",
-                      (unsigned)(rig->job_count - atomic_load(&rig->done)));
-            sched_yield();
-            continue;
-        }
-        rig_run(rig, task);
-        for (uint32_t i = 0; i < job->children; i++)
-            rig_push(rig, worker, job->first_child + i);
-        atomic_fetch_add(&rig->done, 1);
-    }
-    return NULL;
-}
-
-static void *push_from_outside(void *arg)
-{
-    struct actor *actor = arg;
-
-    for (uint32_t i = 0; i < actor->n; i++)
-        rig_push(actor->rig, NULL, actor->first + i);
-    return NULL;
-}
-
-static void start(struct actor *actor, void *(*body)(void *))
-{
-    CHECK_EQ(pthread_create(&actor->thread, NULL, body, actor), 0);
-}
-
-static void join(struct actor *actor)
-{
-    CHECK_EQ(pthread_join(actor->thread, NULL), 0);
-}
-
-/* A tree in which some tasks have many children and most have none, so that
- * queues grow, empty and are fought over. */
-static void plant(struct rig *rig)
-{
-    uint32_t next = 1;
-
-    for (uint32_t i = 0; i < rig->job_count && next < rig->job_count; i++) {
-        uint32_t n = i % 500 == 0 ? 1200 : i % 3 == 0 ? 4 : 1;
-
-        if (n > rig->job_count - next)
-            n = rig->job_count - next;
-        rig->jobs[i].first_child = next;
-        rig->jobs[i].children = n;
-        next += n;
-    }
-}
-
-static bool refuses_threads(const struct moirai_plugin *plugin)
-{
-    const struct moirai_sched_ops *ops = plugin->ops;
-
-    return (ops->flags & MOIRAI_SCHED_SIM) != 0;
-}
-
-static void grow_tree(const struct moirai_plugin *plugin,
-                      conformance_settings settings, uint32_t threads,
-                      uint32_t jobs)
-{
-    struct actor actors[CONFORMANCE_WORKERS];
-    struct rig rig;
-
-    rig_open(&rig, plugin, settings, threads, jobs);
-    plant(&rig);
-    rig_push(&rig, rig.workers[0], 0);
-    for (uint32_t i = 0; i < threads; i++) {
-        actors[i] = (struct actor){ .rig = &rig, .index = i };
-        start(&actors[i], work);
-    }
-    for (uint32_t i = 0; i < threads; i++)
-        join(&actors[i]);
-    rig_close(&rig);
-}
-
-static void lose_nothing(const struct moirai_plugin *plugin,
-                         conformance_settings settings, uint32_t threads)
-{
-    double seconds = check_long() ? 10.0 : 0.5;
-    double end = conformance_seconds() + seconds;
-
-    if (refuses_threads(plugin))
-        return;
-    do {
-        grow_tree(plugin, settings, threads, 3000);
-        grow_tree(plugin, settings, threads, 30);
-    } while (conformance_seconds() < end);
-    grow_tree(plugin, settings, threads, 200000);
-}
-
-void sched_1_thread_loses_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
-{
-    lose_nothing(plugin, settings, 1);
-}
-
-void sched_2_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
-{
-    lose_nothing(plugin, settings, 2);
-}
-
-void sched_4_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
-{
-    lose_nothing(plugin, settings, 4);
-}
-
-void sched_8_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
-{
-    lose_nothing(plugin, settings, 8);
-}
-
-void sched_threads_lose_nothing_without_memory(
-    const struct moirai_plugin *plugin, conformance_settings settings)
-{
-    struct actor actors[4];
-    struct rig rig;
-
-    if (refuses_threads(plugin))
-        return;
-    for (int64_t grants = 0; grants < 3; grants++) {
-        rig_open(&rig, plugin, settings, 4, 50000);
-        conformance_allow(grants);
-        plant(&rig);
-        rig_push(&rig, NULL, 0);
-        for (uint32_t i = 0; i < 4; i++) {
-            actors[i] = (struct actor){ .rig = &rig, .index = i };
-            start(&actors[i], work);
-        }
-        for (uint32_t i = 0; i < 4; i++)
-            join(&actors[i]);
-        conformance_allow(-1);
-        rig_close(&rig);
-    }
-}
-
-void sched_foreign_threads_push(const struct moirai_plugin *plugin,
-                                conformance_settings settings)
-{
-    const uint32_t each = 20000;
-    struct actor workers[2];
-    struct actor pushers[3];
-    struct rig rig;
-
-    if (refuses_threads(plugin))
-        return;
-    rig_open(&rig, plugin, settings, 2, 3 * each);
-    for (uint32_t i = 0; i < 2; i++) {
-        workers[i] = (struct actor){ .rig = &rig, .index = i };
-        start(&workers[i], work);
-    }
-    for (uint32_t i = 0; i < 3; i++) {
-        pushers[i] = (struct actor){ .rig = &rig, .first = i * each,
-                                     .n = each };
-        start(&pushers[i], push_from_outside);
-    }
-    for (uint32_t i = 0; i < 3; i++)
-        join(&pushers[i]);
-    for (uint32_t i = 0; i < 2; i++)
-        join(&workers[i]);
-    rig_close(&rig);
 }

@@ -146,6 +146,28 @@ TEST(descriptor, of_a_channel_has_functions_that_belong_together)
               "it says it is concurrent, but has no seal");
     HAS(ops.seal);
     CHECK_STR(flaw(MOIRAI_CHAN, &ops), "");
+    ops.flags |= MOIRAI_CHAN_RING;
+    CHECK_STR(flaw(MOIRAI_CHAN, &ops), "it says it is concurrent, but its "
+                                       "ring works under the core's lock only");
+    ops.flags = MOIRAI_CHAN_RING;
+    CHECK_STR(flaw(MOIRAI_CHAN, &ops), "");
+}
+
+TEST(descriptor, of_a_scheduler_has_the_deque_that_it_says)
+{
+    struct moirai_sched_ops ops;
+
+    memset(&ops, 0, sizeof ops);
+    ops.flags = MOIRAI_SCHED_ORDERED;
+    CHECK_STR(flaw(MOIRAI_SCHED, &ops), "");
+    ops.flags = MOIRAI_SCHED_DEQUE;
+    ops.worker_size = sizeof(struct moirai_sched_local);
+    CHECK_STR(flaw(MOIRAI_SCHED, &ops), "");
+    ops.worker_size--;
+    CHECK(strstr(flaw(MOIRAI_SCHED, &ops), "smaller than that") != NULL);
+    ops.worker_size++;
+    ops.flags |= MOIRAI_SCHED_ORDERED;
+    CHECK(strstr(flaw(MOIRAI_SCHED, &ops), "keeps no order") != NULL);
 }
 
 TEST(descriptor, of_a_transport_has_functions_that_belong_together)

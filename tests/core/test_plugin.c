@@ -85,6 +85,13 @@ TEST(plugin, wrong_modules_are_refused_with_the_true_reason)
         { "shortops", "it lacks the function \"push\", which every scheduler "
                       "has" },
         { "noops", "it has no table of functions" },
+        { "ordereddeque", "it says it is ordered, but lends the core its "
+                          "deque, which keeps no order" },
+        { "nodeque", "it says its worker state begins with a struct "
+                     "moirai_sched_local, but the state is smaller than "
+                     "that" },
+        { "bothways", "it says it is concurrent, but its ring works under "
+                      "the core's lock only" },
         { "badpreset", "option \"batch\": preset: 0 is below the minimum 1" },
         { "badkey", "option \"plugin\": the key is the core's own" },
         { "badoffset", "option \"batch\": its offset is outside the config "

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched_rig.h - a scheduler with its workers, and tasks to give it.
+ *
+ * Tasks are records with the public head; "running" one counts its run, which
+ * must be its only one. Payloads are plain memory, so that ThreadSanitizer
+ * sees whether push happens before pop.
+ */
+#ifndef SCHED_RIG_H
+#define SCHED_RIG_H
+
+#include "conformance.h"
+
+#include <moirai/sched.h>
+
+#include <stdatomic.h>
+
+struct job {
+    struct moirai_task task;        /* stays first */
+    uint64_t payload;               /* its index + 1, written by the pusher */
+    atomic_uint runs;
+    uint32_t children;
+    uint32_t first_child;
+};
+
+struct rig {
+    const struct moirai_sched_ops *ops;
+    bool lent;                      /* it lends its deques, and we use them */
+    struct moirai_sched_env env;
+    void *config;
+    void *state;
+    void *workers[CONFORMANCE_WORKERS];
+    struct job *jobs;
+    uint32_t job_count;
+    atomic_uint_least64_t done;     /* by threads */
+};
+
+void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
+              conformance_settings settings, uint32_t workers, uint32_t jobs);
+
+/* After all tasks are out again. */
+void rig_close(struct rig *rig);
+
+/* Pushes the task of that index as the core does: to the deque that the
+ * worker's state begins with, if the plugin lends it, or by a call. */
+void rig_push(struct rig *rig, void *worker, uint32_t i);
+
+/* Counts the run of a task that was given out; returns its index. */
+uint32_t rig_run(struct rig *rig, struct moirai_task *task);
+
+/* What the core does for a worker: pop, then ask the others. */
+struct moirai_task *rig_next(struct rig *rig, uint32_t w);
+
+#endif
