@@ -5,6 +5,7 @@
 #ifndef MOIRAI_MOIRAI_H
 #define MOIRAI_MOIRAI_H
 
+#include <moirai/breaker.h>
 #include <moirai/chan.h>
 #include <moirai/error.h>
 #include <moirai/fork.h>
