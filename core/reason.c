@@ -14,6 +14,7 @@
 #include "frame.h"
 #include "handle.h"
 #include "name.h"
+#include "once.h"
 #include "pool.h"
 #include "sync.h"
 #include "worker.h"
@@ -87,17 +88,59 @@ static void party_of_channel(struct mo_line *line,
         count_ends(line, sending, "send");
 }
 
+/* An owner: see owner.h. */
+static void name_owner(struct mo_line *line, const struct mo_fiber *owner,
+                       bool thread, const char *doing)
+{
+    if (owner != NULL)
+        name_fiber(line, owner);
+    else if (thread)
+        mo_line_text(line, "a plain thread");
+    else
+        return;
+    mo_line_text(line, doing);
+}
+
 static void party_of_mutex(struct mo_line *line, const struct mo_waiter *waiter)
 {
     bool thread;
     const struct mo_fiber *owner = mo_mutex_owner(waiter->object, &thread);
 
-    if (thread)
-        mo_line_text(line, "a plain thread, which holds it");
-    if (owner == NULL)
-        return;
-    name_fiber(line, owner);
-    mo_line_text(line, ", which holds it");
+    name_owner(line, owner, thread, ", which holds it");
+}
+
+static void party_of_once(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    bool thread;
+    const struct mo_fiber *owner = mo_once_owner(waiter->object, &thread);
+
+    name_owner(line, owner, thread, ", which is doing it");
+}
+
+/* What anybody may do: how much of it is missing is known. */
+static void party_of_count(struct mo_line *line, const uint32_t *count,
+                           const char *one, const char *several)
+{
+    uint32_t n = mo_load_relaxed(count);
+
+    mo_line_number(line, n);
+    mo_line_text(line, n == 1 ? one : several);
+}
+
+/* Of waits that anybody may end. */
+static void party_of_gate(struct mo_line *line, const struct mo_waiter *waiter,
+                          uint32_t kind)
+{
+    const struct moirai_latch *latch = waiter->object;
+    const struct moirai_waitgroup *group = waiter->object;
+
+    if (kind == MO_WAIT_EVENT)
+        mo_line_text(line, "whoever sets it");
+    else if (kind == MO_WAIT_LATCH)
+        party_of_count(line, &latch->left, " more arrival", " more arrivals");
+    else if (kind == MO_WAIT_GROUP)
+        party_of_count(line, &group->count, " that is not done",
+                       " that are not done");
 }
 
 static void party_of_handle(struct mo_line *line,
@@ -153,10 +196,13 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
     uint32_t kind = mo_load_relaxed(&waiter->kind);
     const char *text;
 
+    party_of_gate(line, waiter, kind);
     if (kind == MO_WAIT_SEND || kind == MO_WAIT_RECV)
         party_of_channel(line, waiter);
     else if (kind == MO_WAIT_MUTEX)
         party_of_mutex(line, waiter);
+    else if (kind == MO_WAIT_ONCE)
+        party_of_once(line, waiter);
     else if (kind == MO_WAIT_HANDLE)
         party_of_handle(line, waiter);
     else if (kind == MO_WAIT_SCOPE)

@@ -8,6 +8,7 @@
 #include <moirai/breaker.h>
 #include <moirai/chan.h>
 #include <moirai/error.h>
+#include <moirai/event.h>
 #include <moirai/fork.h>
 #include <moirai/limit.h>
 #include <moirai/par.h>
