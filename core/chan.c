@@ -39,6 +39,8 @@
 #include "mem.h"
 #include "name.h"
 #include "runtime.h"
+#include "spill.h"
+#include "transfer.h"
 
 #define CLOSE_AT_ONCE 64            /* waiters taken out in one lock hold */
 
@@ -130,12 +132,17 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     if (c->ops->flags & MOIRAI_CHAN_RING)
         c->ring = c->state;
     rc = open_scratch(c, err);
+    if (rc == 0)
+        rc = mo_spill_open(c, chosen->overflow, err);
     if (rc != 0)
-        goto out_state;
+        goto out_scratch;
+    if (c->spill != NULL)
+        c->ring = NULL;
     *made = c;
     return 0;
 
-out_state:
+out_scratch:
+    mo_mem_free(c->scratch);
     close_state(c);
 out_chan:
     mo_mem_free(c);
@@ -157,6 +164,7 @@ void mo_chan_destroy(struct mo_chan *c)
                                                  : "(unnamed)",
                (unsigned long long)dropped, (unsigned long long)c->sent);
     close_state(c);
+    mo_spill_close(c);
     mo_mem_free(c->name);
     mo_mem_free(c->scratch);
     mo_mem_free(c);
@@ -403,6 +411,8 @@ void moirai_chan_put(struct moirai_chan *chan)
         mo_chan_detach(chan, &closed);
     if (closed)
         tell_closed(c);
+    if (c->views)
+        mo_chan_settle(c);          /* others may have waited for this one */
     mo_mem_free(chan);
     let_go(c);
 }

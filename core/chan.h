@@ -14,6 +14,7 @@
 #include "worker.h"
 
 struct mo_name;
+struct mo_spill;
 
 /* Whether the only worker may go without the lock; see chan.c. */
 enum { MO_CHAN_FRESH, MO_CHAN_OWNED, MO_CHAN_SHARED };
@@ -33,6 +34,7 @@ struct mo_chan {
     size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
     void *state;
     struct moirai_ring *ring;       /* the state, if it is one; or NULL */
+    struct mo_spill *spill;         /* NULL: it drops nothing, and waits */
     struct mo_queue senders;        /* waiting; not empty: the store refused */
     struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
     uint64_t sent;                  /* also the id of the newest message */

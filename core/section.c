@@ -123,10 +123,28 @@ struct channel_keys {
     const char *plugin;
     const char *home;
     uint32_t delivery;
+    uint32_t overflow;
 };
 
 static const char *const delivery_words[] = {
     "best-effort", "at-least-once", "effectively-once", NULL,
+};
+
+static const char *const spill_words[] = {
+    [MO_SPILL_WAIT] = "wait",
+    [MO_SPILL_OLDEST] = "drop-oldest",
+    [MO_SPILL_NEWEST] = "drop-newest",
+    [MO_SPILL_ERROR] = "error",
+    NULL,
+};
+
+#define OVERFLOW_KEY(at)                                                      \
+    { .name = "overflow", .preset = "wait",                                   \
+      .help = "what a sender meets that finds the channel full",              \
+      .type = MOIRAI_CHOICE, .choices = spill_words, .offset = (at) }
+
+const struct moirai_option mo_section_overflow[] = {
+    OVERFLOW_KEY(0), { .name = NULL },
 };
 
 /* at-least-once: losing messages without a word is to be asked for. */
@@ -140,6 +158,7 @@ static const struct moirai_option channel_keys[] = {
       .help = "what the wire promises", .type = MOIRAI_CHOICE,
       .choices = delivery_words,
       .offset = offsetof(struct channel_keys, delivery) },
+    OVERFLOW_KEY(offsetof(struct channel_keys, overflow)),
     { .name = NULL },
 };
 
@@ -329,6 +348,7 @@ static int read_channels(struct job *job, const struct mo_tree_node *node)
                             &c->chosen);
         c->home = keys.home;
         c->delivery = keys.delivery;
+        c->chosen.overflow = keys.overflow;
         if (node->shape == MO_TREE_MAP)
             check_reference(job, node, "home", "node", out->nodes,
                             out->n_nodes, sizeof out->nodes[0]);

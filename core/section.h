@@ -73,6 +73,10 @@ struct mo_section_form {
  * What can be written is known from here and from the plugins' tables alone. */
 const struct mo_section_form *mo_section_forms(void);
 
+/* `overflow`, the one key of a channel's that programs too may say. Its offset
+ * is 0. */
+extern const struct moirai_option mo_section_overflow[];
+
 /* The core's own keys in sections that choose a plugin of this kind. */
 const struct moirai_option *mo_section_own(uint32_t kind);
 

@@ -213,7 +213,11 @@ static int read_options(struct mo_setup *s, const char *name,
                         struct mo_report *report, struct mo_chosen *chosen)
 {
     struct mo_option_run run = { .arena = arena, .report = report };
-    struct mo_option_set set = { .options = NULL };
+    uint32_t overflow = 0;
+    struct mo_option_set sets[] = {
+        { .options = mo_section_overflow, .config = &overflow },
+        { .options = NULL },
+    };
     struct mo_place place = { .from = MO_FROM_API };
     const struct mo_plugin *found;
     struct mo_tree tree;
@@ -223,16 +227,17 @@ static int read_options(struct mo_setup *s, const char *name,
         mo_report_add(report, &place, NULL, "%s", why);
         return report->code;
     }
-    set.options = found->plugin->options;
-    set.config = mo_arena_alloc(arena, found->plugin->config_size + 1);
-    if (set.config == NULL || mo_tree_init(&tree, arena, report) != 0 ||
+    sets[1].options = found->plugin->options;
+    sets[1].config = mo_arena_alloc(arena, found->plugin->config_size + 1);
+    if (sets[1].config == NULL || mo_tree_init(&tree, arena, report) != 0 ||
         mo_override_api(&tree, options) != 0 ||
-        mo_option_fill(&run, tree.root, "", &set, 1) != 0)
+        mo_option_fill(&run, tree.root, "", sets, 2) != 0)
         return -ENOMEM;
     *chosen = (struct mo_chosen){
         .plugin = found->plugin,
         .ops = found->ops,
-        .config = set.config,
+        .config = sets[1].config,
+        .overflow = overflow,
     };
     return report->code;
 }
@@ -244,6 +249,7 @@ static struct made *find_made(struct mo_setup *s,
 
     while (m != NULL &&
            (m->chosen.plugin != chosen->plugin ||
+            m->chosen.overflow != chosen->overflow ||
             !mo_value_same(chosen->plugin->options, m->chosen.config,
                            chosen->config)))
         m = m->next;

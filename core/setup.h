@@ -24,6 +24,14 @@ enum mo_overflow {
     MO_OVERFLOW_IGNORE              /* faults are none of our business */
 };
 
+/* What a full channel does. */
+enum mo_spill_policy {
+    MO_SPILL_WAIT,
+    MO_SPILL_OLDEST,
+    MO_SPILL_NEWEST,
+    MO_SPILL_ERROR
+};
+
 /* The `runtime:` section, and what of `scheduler:` is the core's. */
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
@@ -46,6 +54,7 @@ struct mo_chosen {
     const struct moirai_plugin *plugin;     /* the loader's checked copy */
     const void *ops;                /* zero-extended to the core's size */
     const void *config;             /* as the plugin's options say */
+    uint32_t overflow;              /* of a channel: enum mo_spill_policy */
 
     /* For who explains it. */
     const char *path;               /* the section: "channels.words" */

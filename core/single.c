@@ -115,6 +115,8 @@ static inline int send_locked(struct moirai_chan *chan, const void *message,
         meet(c, &c->receivers, NULL, message);
         return 0;
     }
+    if (c->ring == NULL && c->spill != NULL)
+        return send_unusual(chan, message, deadline_ns);
     if (store(c, chan, message)) {
         c->sent++;
         mo_chan_unlock(c);
@@ -145,7 +147,7 @@ static inline int recv_locked(struct moirai_chan *chan, void *message,
         mo_chan_unlock(c);
         return 0;
     }
-    if (!c->closed && deadline_ns > MOIRAI_NOW) {
+    if (!c->closed && deadline_ns > MOIRAI_NOW && !c->views) {
         struct mo_lent to = { .at = message, .left = 1, .least = 1,
                               .chan = chan };
 

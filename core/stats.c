@@ -24,7 +24,7 @@ static const struct field {
     FIELD(forks_exported), FIELD(sleeps), FIELD(wakes), FIELD(timers_fired),
     FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
     FIELD(blocking_calls), FIELD(sent), FIELD(received),
-    FIELD(stacks_cleaned),
+    FIELD(stacks_cleaned), FIELD(dropped),
 #undef FIELD
 };
 
@@ -49,6 +49,7 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->sent += mo_load_relaxed(&c->sent);
     sum->received += mo_load_relaxed(&c->received);
     sum->stacks_cleaned += mo_load_relaxed(&c->stacks_cleaned);
+    sum->dropped += mo_load_relaxed(&c->dropped);
 }
 
 int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)

@@ -42,6 +42,7 @@
 #include <errno.h>
 
 #include "runtime.h"
+#include "spill.h"
 #include "task.h"
 
 /* From a sender's buffer into a receiver's. */
@@ -59,7 +60,9 @@ static void hand_over(struct mo_chan *c, struct mo_lent *to,
 
 static size_t push(struct mo_chan *c, struct mo_lent *from)
 {
-    size_t n = c->push(c->state, from->chan->view, from->at, from->left);
+    void *view = from->chan->view;
+    size_t n = c->spill == NULL ? c->push(c->state, view, from->at, from->left)
+                                : mo_spill_push(c, view, from->at, from->left);
 
     mo_lent_advance(from, n, c->bytes);
     c->sent += n;
@@ -174,8 +177,43 @@ static void collect(struct mo_chan *c, struct mo_lent *to,
 
 static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
 {
+    struct mo_scraps scraps = { .at = NULL };
+
+    if (c->spill != NULL)
+        scraps = mo_spill_take(c);
     mo_chan_unlock(c);
     mo_chan_wake(woken, 0);
+    if (scraps.length != 0)
+        mo_spill_destroy(c, &scraps);
+}
+
+void mo_chan_settle(struct mo_chan *c)
+{
+    struct mo_queue woken = { NULL, NULL };
+
+    mo_chan_lock(c);
+    settle(c, &woken);
+    unlock_wake(c, &woken);
+}
+
+/* Nothing could be sent; or received: 0 if the caller may wait. */
+static int why_not_send(const struct mo_chan *c, int64_t deadline_ns)
+{
+    int rc = c->spill != NULL ? mo_spill_refusal(c) : 0;
+
+    return rc == 0 && deadline_ns <= MOIRAI_NOW ? -EAGAIN : rc;
+}
+
+static int why_not_recv(const struct mo_chan *c, const struct moirai_chan *chan,
+                        int64_t deadline_ns)
+{
+    int rc = 0;
+
+    if (c->closed)
+        return -EPIPE;
+    if (c->ops->ended != NULL)
+        rc = c->ops->ended(c->state, chan->view);
+    return rc == 0 && deadline_ns <= MOIRAI_NOW ? -EAGAIN : rc;
 }
 
 /* Ends the wait of a node that nobody served. */
@@ -226,9 +264,10 @@ int mo_send_rest(struct mo_lent *from, int64_t deadline_ns)
             rc = -EPIPE;
         else
             offer(c, from, &woken);
-        if (rc == 0 && from->left != 0 && deadline_ns <= MOIRAI_NOW)
-            rc = -EAGAIN;
-        if (rc == 0 && from->left != 0 && woken.first == NULL)
+        if (rc == 0 && from->left != 0)
+            rc = why_not_send(c, deadline_ns);
+        if (rc == 0 && from->left != 0 && woken.first == NULL
+            && !mo_spill_pending(c))
             return wait_in(&c->senders, from, MO_WAIT_SEND, deadline_ns);
         unlock_wake(c, &woken);
         if (rc != 0 || from->left == 0)
@@ -247,12 +286,10 @@ int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns)
         bool wait;
 
         collect(c, to, &woken);
-        if (to->least != 0 && c->closed)
-            rc = -EPIPE;
-        else if (to->least != 0 && deadline_ns <= MOIRAI_NOW)
-            rc = -EAGAIN;
+        if (to->least != 0)
+            rc = why_not_recv(c, to->chan, deadline_ns);
         wait = rc == 0 && to->least != 0;
-        if (!wait || woken.first != NULL)
+        if (!wait || woken.first != NULL || mo_spill_pending(c))
             unlock_wake(c, &woken);
         else
             rc = wait_in(&c->receivers, to, MO_WAIT_RECV, deadline_ns);

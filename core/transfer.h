@@ -65,6 +65,16 @@ static inline void mo_count_received(struct moirai_runtime *rt, size_t n)
         mo_add(&rt->outside.received, n);
 }
 
+static inline void mo_count_dropped(struct moirai_runtime *rt, size_t n)
+{
+    struct mo_worker *w = mo_self_in(rt);
+
+    if (w != NULL)
+        mo_count(&w->count.dropped, n);
+    else
+        mo_add(&rt->outside.dropped, n);
+}
+
 /* May the caller do this at all? 0 or why not. */
 int mo_chan_refused(const struct moirai_chan *chan, uint32_t mode,
                     int64_t deadline_ns);
@@ -75,6 +85,9 @@ int mo_send_rest(struct mo_lent *from, int64_t deadline_ns);
 /* Receives until the least has come, and what else is there. The lock is held,
  * and dropped here. */
 int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns);
+
+/* The store has changed: serves those who wait for it. No lock is held. */
+void mo_chan_settle(struct mo_chan *c);
 
 /* The wait of `node` in `queue` ended with an error, `rc`. Takes the node out;
  * 0 if all was moved before that. */

@@ -116,7 +116,7 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) stolen, forks_stolen, forks_exported, sleeps, wakes;
     MO_ATOMIC(uint64_t) timers_fired, switches, stacks_made, stacks_reused;
     MO_ATOMIC(uint64_t) stacks_cleaned;
-    MO_ATOMIC(uint64_t) blocking_calls, sent, received;
+    MO_ATOMIC(uint64_t) blocking_calls, sent, received, dropped;
 };
 
 struct mo_site_counters {           /* likewise */

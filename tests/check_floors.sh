@@ -25,7 +25,7 @@ floors='
 3 blocking chain chan child collect dump fail fault fiber fork frame handle host
 3 idle leave link local loop name par pool radix radix_key reason roster runtime.h
 3 scope select single sort span stats sync task time timer trace
-3 event gate once owner
+3 event gate once owner spill
 3 transfer wait watch worker
 4 flow/* runtime
 '

@@ -24,6 +24,12 @@
  * Thread: any function may be called from tasks and plain threads, and one
  * endpoint may be used by several at once. NULL in place of an endpoint is
  * -EBADF.
+ *
+ * A channel that is full makes senders wait, unless its option `overflow` says
+ * otherwise: drop-oldest (what would have been received next goes), drop-newest
+ * (what is being sent goes) or error (-ENOBUFS). What is dropped counts as sent
+ * and is given to the element's `drop`. A channel that drops messages which
+ * have a destructor may find no memory to do so: -ENOMEM, nothing sent.
  */
 #ifndef MOIRAI_CHAN_H
 #define MOIRAI_CHAN_H
@@ -86,9 +92,10 @@ int moirai_chan_open(struct moirai_runtime *runtime, const char *name,
 
 /* Makes an unnamed channel. `plugin` names the discipline (NULL: ring) and
  * `options` its settings as "capacity=64" texts, NULL-terminated (NULL: their
- * presets). A ring of capacity 0 is a rendezvous: each send waits for its
- * receiver. The endpoint does both; narrow it with moirai_chan_dup. In a task
- * `runtime` may be NULL. 0; -EINVAL; -ENOMEM; -ECHILD. */
+ * presets), "overflow=..." among them. A ring of capacity 0 is a rendezvous:
+ * each send waits for its receiver. The endpoint does both; narrow it with
+ * moirai_chan_dup. In a task `runtime` may be NULL. 0; -EINVAL; -ENOMEM;
+ * -ECHILD. */
 int moirai_chan_make(struct moirai_runtime *runtime, const char *plugin,
                      const char *const *options,
                      const struct moirai_elem *elem, struct moirai_chan **chan,
@@ -114,12 +121,13 @@ int moirai_chan_close(struct moirai_chan *chan);
 
 /* Sends one message (borrowed, copied). 0; -EPIPE: closed; -EAGAIN for
  * MOIRAI_NOW, -ETIMEDOUT, -ECANCELED, -ECHILD: not sent; -EBADF: the endpoint
- * does not send. Can wait. */
+ * does not send; -ENOBUFS: full, and its overflow is error. Can wait. */
 int moirai_chan_send(struct moirai_chan *chan, const void *message,
                      int64_t deadline_ns);
 
 /* Receives one message into `message` (the caller's, of the element's size).
- * 0; -EPIPE: closed and nothing is left; else as send. Can wait. */
+ * 0; -EPIPE: closed and nothing is left; -EOVERFLOW: this subscriber was too
+ * slow, and gets nothing any more; else as send. Can wait. */
 int moirai_chan_recv(struct moirai_chan *chan, void *message,
                      int64_t deadline_ns);
 
@@ -143,6 +151,14 @@ size_t moirai_chan_length(struct moirai_chan *chan);
 /* How many messages can be stored (SIZE_MAX: unbounded). Any thread; does not
  * wait. */
 size_t moirai_chan_capacity(struct moirai_chan *chan);
+
+/* Messages that this channel has dropped so far: what its discipline replaced
+ * or its overflow policy gave up. Each was destroyed. */
+uint64_t moirai_chan_dropped(struct moirai_chan *chan);
+
+/* Messages that this endpoint missed since it was last asked, because it was
+ * too slow; 0 for disciplines in which each message goes to one receiver. */
+uint64_t moirai_chan_missed(struct moirai_chan *chan);
 
 /* for each message until the channel is closed and empty, or the caller is
  * cancelled:  MOIRAI_RECV_EACH(chan, &word) { use(word); } */

@@ -15,8 +15,9 @@
  *          core allocates it and takes it back.
  * Owner:   an element is copied in by push and out by pop, bytes only. Those
  *          that are left when the channel goes are taken out by the core with
- *          pop (the endpoint is NULL then: all are detached), and dropped by
- *          the element's destructor.
+ *          pop, and dropped by the element's destructor. The endpoint is NULL
+ *          then, and also where the oldest message has to make room: of those
+ *          stored, whoever they are for.
  * Room:    a discipline may refuse a message, or have none for an endpoint, at
  *          any time; the core tries again after the next push or pop. One of
  *          capacity 0 refuses everything, and the core lets both sides meet.
@@ -110,6 +111,12 @@ static inline bool moirai_ring_pop(struct moirai_ring *ring, void *message)
     return true;
 }
 
+/* Takes messages that are dropped: counts them, and sees to it that they are
+ * destroyed, later and elsewhere. Borrows the message's bytes. */
+struct moirai_chan_sink {
+    void (*drop)(struct moirai_chan_sink *sink, const void *message);
+};
+
 struct moirai_chan_ops {
     uint32_t flags;                 /* MOIRAI_CHAN_... */
     uint32_t reserved;
@@ -159,6 +166,21 @@ struct moirai_chan_ops {
      * (mode MOIRAI_SEND) or a pop (MOIRAI_RECV) of one message through this
      * endpoint succeed now? Changes nothing. */
     bool (*can)(void *state, void *endpoint, uint32_t mode);
+
+    /* Optional; required of one that discards messages. Called once, after
+     * init; the sink outlives the state. What a push discards is given to
+     * sink->drop, each message once, before its bytes are written over. A push
+     * of n discards n at most, of those stored and those just come; nothing
+     * but push discards. */
+    void (*discard_to)(void *state, struct moirai_chan_sink *sink);
+
+    /* Optional. Messages that this endpoint would have got, had it been
+     * faster; counted from the last call on. */
+    uint64_t (*missed)(void *state, void *endpoint);
+
+    /* Optional, if there is attach. Asked when an endpoint has nothing to
+     * give: 0, or the negative errno that says why it never will have. */
+    int (*ended)(void *state, void *endpoint);
 };
 
 #ifdef __cplusplus

@@ -115,6 +115,7 @@ struct moirai_stats {
     uint64_t sent;                  /* messages, by threads too */
     uint64_t received;              /* likewise */
     uint64_t stacks_cleaned;        /* of pages that a wait has no use for */
+    uint64_t dropped;               /* messages that channels gave up */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

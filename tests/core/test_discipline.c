@@ -429,6 +429,33 @@ TEST(discipline, with_views_wakes_only_who_gets_something)
     with_each(share_an_endpoint, NULL);
 }
 
+/* Who is slow keeps a sender waiting, until it has gone. */
+static int go_away(void *arg)
+{
+    struct moirai_chan *in = make(&tape_ops, MOIRAI_SEND);
+    struct moirai_chan *slow = mo_mem_alloc(sizeof *slow, 64);
+    struct party p = { .chan = in, .n = ROOM + 3 };
+    struct moirai_scope scope;
+
+    (void)arg;
+    CHECK_EQ(mo_chan_attach(in->to, MOIRAI_RECV, slow), 0);
+    talk_begin(&scope);
+    CHECK_EQ(moirai_spawn(&scope, send_values, &p), 0);
+    while (waiting(in, &in->to->senders) != 1)
+        moirai_yield();
+    CHECK_EQ(moirai_chan_length(slow), ROOM);
+    moirai_chan_put(slow);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    moirai_chan_put(in);
+    return 0;
+}
+
+TEST(discipline, with_views_goes_on_without_the_slow_one)
+{
+    with_each(go_away, NULL);
+    with_seeds(20, go_away, NULL);
+}
+
 /* --- one that cannot begin, or not again --------------------------------- */
 
 static int refuse_to_begin(void *state, const void *config,

@@ -472,7 +472,7 @@ TEST(setup, makes_channels_and_shares_those_that_say_the_same)
     CHECK_EQ(mo_setup_chan_make(s, NULL, wrong, &b, &err), -EINVAL);
     CHECK_STR(err.text, "api: capacity: \"x\" is not a whole number; write it "
                         "like 64\napi: size: unknown key; known here: "
-                        "capacity");
+                        "overflow, capacity");
     CHECK_EQ(mo_setup_chan_make(s, "rong", NULL, &b, &err), -EINVAL);
     CHECK_STR(err.text, "api: there is no channel discipline \"rong\", did "
                         "you mean \"ring\"?");

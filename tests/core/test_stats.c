@@ -112,6 +112,8 @@ static int wait_some(void *arg)
 /* Batches count as many as they move. */
 static int talk_some(void *arg)
 {
+    static const char *const full[] = { "capacity=1", "overflow=drop-oldest",
+                                        NULL };
     struct moirai_stats before = read_stats(moirai_runtime_self()), now;
     struct moirai_elem elem = MOIRAI_ELEM(int);
     struct talk t = { NULL, 9 };
@@ -128,6 +130,11 @@ static int talk_some(void *arg)
     now = read_stats(moirai_runtime_self());
     CHECK_EQ(now.sent - before.sent, 9);
     CHECK_EQ(now.received - before.received, 9);
+    CHECK_EQ(moirai_chan_make(NULL, NULL, full, &elem, &t.chan, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(moirai_chan_send(t.chan, &i, MOIRAI_NOW), 0);
+    moirai_chan_put(t.chan);
+    CHECK_EQ(read_stats(moirai_runtime_self()).dropped - now.dropped, 2);
     return 0;
 }
 

@@ -91,7 +91,7 @@ if command -v bash >/dev/null; then
     offers "channels." check -s chan && asked nospace
     ok $? "bash: sections with names"
     offers "channels.words.capacity= channels.words.delivery= \
-channels.words.home= channels.words.plugin=" check -s channels.words.
+channels.words.home= channels.words.overflow= channels.words.plugin=" check -s channels.words.
     ok $? "bash: keys below a name"
     # shellcheck disable=SC2016  # not to be expanded by anybody
     in_bash check -s 'channels.$(touch pwned)`touch pwned`.' && ! [ -e pwned ]

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spill.c - dropping messages: overflow policies, and what disciplines discard.
+ *
+ * Messages are dropped under the channel's lock, where the element's destructor
+ * must not run: it is the program's, may take long, and may use the channel. So
+ * their bytes are set aside, and whoever held the lock destroys them after it
+ * has let go.
+ *
+ * Room for them is made before they are pushed. A push of n messages makes the
+ * discipline discard n at most, and the policy as many; where there is no
+ * memory for them, fewer are pushed, or none, and the sender gets -ENOMEM.
+ * Messages without a destructor are only counted.
+ *
+ * Rejected: destroying in place, in slots that the discipline lends for that
+ * time. It would need no copy, but each discipline would have to hold some
+ * slots back, and a sender that never waits would have to wait for destructors.
+ */
+#include "spill.h"
+
+#include <errno.h>
+
+#include "log.h"
+#include "mem.h"
+#include "runtime.h"
+#include "transfer.h"
+
+/* Longest block that is kept for the next time. */
+#define KEEP_BYTES 65536
+
+static void drop(struct moirai_chan_sink *sink, const void *message)
+{
+    struct mo_spill *s = (struct mo_spill *)sink;
+    struct mo_chan *c = s->chan;
+
+    s->dropped++;
+    mo_count_dropped(c->runtime, 1);
+    if (c->elem.drop == NULL)
+        return;
+    if (s->length == s->room)
+        mo_panic("channel plugin %s discards more messages than it was given",
+                 c->plugin);
+    mo_copy(s->at + s->length++ * c->bytes, message, c->bytes);
+}
+
+int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
+{
+    bool drops = policy == MO_SPILL_OLDEST || policy == MO_SPILL_NEWEST;
+    struct mo_spill *s;
+
+    if (policy == MO_SPILL_WAIT && c->ops->discard_to == NULL)
+        return 0;
+    if (drops && c->rendezvous)
+        return moirai_error_set(err, -EINVAL, "a channel that stores nothing "
+                                "has nothing to drop: overflow may be wait or "
+                                "error");
+    s = mo_mem_alloc(sizeof *s, MO_CACHE_LINE);
+    if (s == NULL)
+        return moirai_error_set(err, -ENOMEM, "out of memory");
+    s->sink.drop = drop;
+    s->chan = c;
+    s->policy = policy;
+    c->spill = s;
+    if (c->ops->discard_to != NULL)
+        c->ops->discard_to(c->state, &s->sink);
+    return 0;
+}
+
+void mo_spill_close(struct mo_chan *c)
+{
+    if (c->spill != NULL)
+        mo_mem_free(c->spill->at);
+    mo_mem_free(c->spill);
+}
+
+/* Makes room for n messages more; says for how many there is. */
+static size_t make_room(struct mo_spill *s, size_t n)
+{
+    const struct mo_chan *c = s->chan;
+    size_t align = c->elem.align < 16 ? 16 : c->elem.align;
+    size_t bytes = c->bytes != 0 ? c->bytes : 1;
+    size_t room = s->room + n;
+    char *at = NULL;
+
+    if (c->elem.drop == NULL || s->room - s->length >= n)
+        return n;
+    if (room >= n && room <= PTRDIFF_MAX / bytes)
+        at = mo_mem_alloc(room * bytes, align);
+    if (at == NULL)
+        return s->room - s->length;
+    if (s->length != 0)
+        memcpy(at, s->at, s->length * c->bytes);
+    mo_mem_free(s->at);
+    s->at = at;
+    s->room = room;
+    return n;
+}
+
+/* The one that a receiver would have got next. */
+static bool drop_oldest(struct mo_chan *c)
+{
+    if (c->pop(c->state, NULL, c->scratch, 1) == 0)
+        return false;
+    drop(&c->spill->sink, c->scratch);
+    return true;
+}
+
+static const void *message_at(const struct mo_chan *c, const void *first,
+                              size_t i)
+{
+    return c->bytes != 0 ? (const char *)first + i * c->bytes : first;
+}
+
+size_t mo_spill_push(struct mo_chan *c, void *endpoint, const void *first,
+                     size_t n)
+{
+    struct mo_spill *s = c->spill;
+    size_t most = n <= SIZE_MAX / 2 ? make_room(s, 2 * n) / 2 : 0;
+    size_t done;
+
+    if (n > most)
+        n = most;
+    if (n == 0)
+        return 0;
+    done = c->push(c->state, endpoint, first, n);
+    while (done < n && s->policy == MO_SPILL_OLDEST && drop_oldest(c))
+        done += c->push(c->state, endpoint, message_at(c, first, done), 1);
+    for (; done < n && s->policy == MO_SPILL_NEWEST; done++)
+        drop(&s->sink, message_at(c, first, done));
+    return done;
+}
+
+int mo_spill_refusal(const struct mo_chan *c)
+{
+    const struct mo_spill *s = c->spill;
+
+    if (s->policy == MO_SPILL_ERROR)
+        return -ENOBUFS;
+    if (c->elem.drop != NULL && s->room - s->length < 2)
+        return -ENOMEM;
+    return 0;
+}
+
+struct mo_scraps mo_spill_take(struct mo_chan *c)
+{
+    struct mo_spill *s = c->spill;
+    struct mo_scraps scraps = { .at = s->at, .room = s->room,
+                                .length = s->length };
+
+    if (s->length == 0)
+        return (struct mo_scraps){ .at = NULL };
+    s->at = NULL;
+    s->room = s->length = 0;
+    return scraps;
+}
+
+void mo_spill_destroy(struct mo_chan *c, struct mo_scraps *scraps)
+{
+    struct mo_spill *s = c->spill;
+    char *at = scraps->at;
+
+    for (size_t i = 0; i < scraps->length; i++)
+        c->elem.drop(at + i * c->bytes, c->elem.ctx);
+    if (scraps->room * c->bytes <= KEEP_BYTES) {
+        mo_chan_lock(c);
+        if (s->at == NULL) {
+            s->at = at;
+            s->room = scraps->room;
+            at = NULL;
+        }
+        mo_chan_unlock(c);
+    }
+    mo_mem_free(at);
+}
+
+uint64_t moirai_chan_dropped(struct moirai_chan *chan)
+{
+    uint64_t n = 0;
+
+    if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
+        return 0;
+    mo_chan_lock(chan->to);
+    if (chan->to->spill != NULL)
+        n = chan->to->spill->dropped;
+    mo_chan_unlock(chan->to);
+    return n;
+}
+
+uint64_t moirai_chan_missed(struct moirai_chan *chan)
+{
+    uint64_t n = 0;
+
+    if (chan == NULL || !mo_runtime_usable(chan->to->runtime))
+        return 0;
+    mo_chan_lock(chan->to);
+    if (chan->to->ops->missed != NULL)
+        n = chan->to->ops->missed(chan->to->state, chan->view);
+    mo_chan_unlock(chan->to);
+    return n;
+}
