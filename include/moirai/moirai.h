@@ -16,6 +16,7 @@
 #include <moirai/scope.h>
 #include <moirai/simd.h>
 #include <moirai/span.h>
+#include <moirai/stream.h>
 #include <moirai/sync.h>
 #include <moirai/task.h>
 #include <moirai/time.h>

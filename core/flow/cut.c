@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cut.c - from one part to the next: what ends a part, and the order of many.
+ *
+ * The lanes of an ordered part receive one after the other, under `gate`, and
+ * draw a ticket with each chunk. They work at the same time, and send one after
+ * the other: whoever has ticket t waits for a token in turns[t % lanes], sends,
+ * and leaves the token for ticket t + 1. There are never more tickets about
+ * than lanes, so a channel of `turns` serves one of them at a time.
+ *
+ * A channel that is closed by those behind it says that they have had enough;
+ * a closed channel of `turns` that the lane before this one has said so.
+ *
+ * Rejected: numbers on messages and a buffer that sorts them. A filter leaves
+ * gaps in it, an expansion has no number, and one slow message fills it.
+ */
+#include "flow/flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int no_more(struct mo_flow_lane *lane)
+{
+    return mo_flow_end(lane->last);
+}
+
+static struct moirai_chan *turn_of(const struct mo_flow_lane *lane,
+                                   uint64_t ticket)
+{
+    return lane->part->turns[ticket % lane->part->lanes_n];
+}
+
+static int take_turn(struct mo_flow_lane *lane)
+{
+    char token;
+    int rc;
+
+    if (!lane->part->ordered || lane->turn)
+        return 0;
+    rc = moirai_chan_recv(turn_of(lane, lane->ticket), &token, MOIRAI_NEVER);
+    if (rc == 0)
+        lane->turn = true;
+    return rc == -EPIPE ? no_more(lane) : rc;
+}
+
+int mo_flow_pass(struct mo_flow_lane *lane)
+{
+    char token = 0;
+    int rc;
+
+    if (!lane->drawn)
+        return 0;
+    rc = mo_flow_flush(lane);
+    if (rc == 0)
+        rc = take_turn(lane);
+    if (rc != 0)
+        return rc;
+    lane->turn = lane->drawn = false;
+    rc = moirai_chan_send(turn_of(lane, lane->ticket + 1), &token,
+                          MOIRAI_NEVER);
+    return rc == -EPIPE ? no_more(lane) : rc;
+}
+
+/* Who failed with the gate shut has ended the stream. */
+int mo_flow_gate(struct mo_flow_lane *lane, int64_t *n)
+{
+    struct mo_flow_part *part = lane->part;
+    int rc = moirai_mutex_lock(&part->gate, MOIRAI_NEVER);
+
+    if (rc != 0 && rc != -EOWNERDEAD)
+        return rc;
+    *n = moirai_chan_recv_batch(lane->from, lane->buffer, 1, part->chunk_in,
+                                MOIRAI_NEVER);
+    if (*n > 0) {
+        lane->ticket = part->tickets++;
+        lane->drawn = true;
+    }
+    moirai_mutex_unlock(&part->gate);
+    return 0;
+}
+
+int mo_flow_flush(struct mo_flow_lane *lane)
+{
+    const struct mo_flow_part *part = lane->part;
+    size_t sent = 0;
+    int64_t n = 0;
+    int rc = lane->gathered != 0 ? take_turn(lane) : 0;
+
+    while (rc == 0 && sent < lane->gathered && n >= 0) {
+        n = moirai_chan_send_batch(part->to,
+                                   lane->outgoing + sent * part->out.bytes,
+                                   lane->gathered - sent, MOIRAI_NEVER);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    for (; sent < lane->gathered; sent++)
+        mo_flow_drop(&part->out, lane->outgoing + sent * part->out.bytes);
+    lane->gathered = 0;
+    return rc != 0 ? rc : n == -EPIPE ? no_more(lane) : n < 0 ? (int)n : 0;
+}
+
+static int make_send(struct mo_flow *flow, struct mo_flow_op *op)
+{
+    struct mo_flow_lane *lane = op->lane;
+    const struct mo_flow_part *part = lane->part;
+
+    if (part->chunk_out == 1 && !part->ordered)
+        return 0;
+    lane->outgoing = mo_flow_room(flow, &part->out, part->chunk_out);
+    return lane->outgoing != NULL ? 0 : -ENOMEM;
+}
+
+static int push_send(struct mo_flow_op *op, void *message)
+{
+    struct mo_flow_lane *lane = op->lane;
+    const struct mo_flow_part *part = lane->part;
+    int rc;
+
+    if (lane->outgoing != NULL) {
+        memcpy(lane->outgoing + lane->gathered * part->out.bytes, message,
+               part->out.bytes);
+        lane->gathered++;
+        return lane->gathered < part->chunk_out ? 0 : mo_flow_flush(lane);
+    }
+    rc = moirai_chan_send(part->to, message, MOIRAI_NEVER);
+    if (rc == 0)
+        return 0;
+    mo_flow_drop(&part->out, message);
+    return rc == -EPIPE ? mo_flow_end(op) : rc;
+}
+
+/* Those before it in order shall have sent theirs, too. */
+static int finish_send(struct mo_flow_op *op)
+{
+    int rc = mo_flow_flush(op->lane);
+
+    return rc == 0 && op->lane->drawn ? take_turn(op->lane) : rc;
+}
+
+static void drop_send(struct mo_flow_op *op)
+{
+    struct mo_flow_lane *lane = op->lane;
+    const struct mo_flow_part *part = lane->part;
+
+    while (lane->gathered != 0) {
+        lane->gathered--;
+        mo_flow_drop(&part->out,
+                     lane->outgoing + lane->gathered * part->out.bytes);
+    }
+}
+
+const struct mo_flow_kind mo_flow_send = {
+    .name = "send", .make = make_send, .push = push_send,
+    .finish = finish_send, .drop = drop_send,
+};
+
+/* --- what cuts ----------------------------------------------------------- */
+
+static int plan_cut(struct mo_flow *flow, struct mo_flow_stage *stage)
+{
+    const struct moirai_stage *given = &stage->given;
+
+    if (given->kind == MOIRAI_STAGE_WORKERS
+        && (given->n == 0 || given->n > 65536
+            || (given->flags & ~MOIRAI_STREAM_ORDERED) != 0))
+        return mo_flow_refuse(flow, stage, -EINVAL, "is to be %zu tasks, in "
+                              "the way of %u", given->n, given->flags);
+    return 0;
+}
+
+const struct mo_flow_kind mo_flow_async = {
+    .name = "async", .flags = MO_FLOW_CUT, .plan = plan_cut,
+};
+
+const struct mo_flow_kind mo_flow_workers = {
+    .name = "workers", .flags = MO_FLOW_CUT, .plan = plan_cut,
+};

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pull.c - where messages come from: sources, and the channel behind a cut.
+ *
+ * A channel of the program's is received from one message at a time, so that
+ * what the stream does not get to remains there. Behind a cut a lane receives
+ * a chunk, if the cut says so; before it waits for one, it sends on what it has
+ * gathered itself.
+ */
+#include "flow/flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int plan_from(struct mo_flow *flow, struct mo_flow_stage *stage)
+{
+    return mo_flow_element(flow, stage, stage->given.chan, MOIRAI_RECV,
+                           &stage->out);
+}
+
+static int plan_generate(struct mo_flow *flow, struct mo_flow_stage *stage)
+{
+    stage->out = stage->given.elem;
+    if (stage->given.fn.next == NULL)
+        return mo_flow_refuse(flow, stage, -EINVAL, "has no function");
+    return 0;
+}
+
+static int plan_array(struct mo_flow *flow, struct mo_flow_stage *stage)
+{
+    stage->out = stage->given.elem;
+    if (stage->given.memory == NULL && stage->given.n != 0)
+        return mo_flow_refuse(flow, stage, -EINVAL, "has no array");
+    return 0;
+}
+
+const struct mo_flow_kind mo_flow_from = {
+    .name = "from", .flags = MO_FLOW_SOURCE | MO_FLOW_SHARED,
+    .plan = plan_from,
+};
+
+const struct mo_flow_kind mo_flow_generate = {
+    .name = "generate", .flags = MO_FLOW_SOURCE, .plan = plan_generate,
+};
+
+const struct mo_flow_kind mo_flow_array = {
+    .name = "array", .flags = MO_FLOW_SOURCE, .plan = plan_array,
+};
+
+/* A chunk into the empty buffer; what is gathered does not wait for it. */
+static int receive(struct mo_flow_lane *lane, int64_t due, int64_t *n)
+{
+    const struct mo_flow_part *part = lane->part;
+    int rc;
+
+    if (part->ordered) {
+        rc = mo_flow_pass(lane);
+        return rc != 0 ? rc : mo_flow_gate(lane, n);
+    }
+    *n = 0;
+    if (lane->gathered != 0) {
+        *n = moirai_chan_recv_batch(lane->from, lane->buffer, 0,
+                                    part->chunk_in, MOIRAI_NOW);
+        rc = *n == 0 ? mo_flow_flush(lane) : 0;
+        if (rc != 0)
+            return rc;
+    }
+    if (*n == 0)
+        *n = moirai_chan_recv_batch(lane->from, lane->buffer, 1,
+                                    part->chunk_in, due);
+    return 0;
+}
+
+static int refill(struct mo_flow_lane *lane, int64_t due)
+{
+    int64_t n = 0;
+    int rc;
+
+    lane->at = lane->filled = 0;
+    rc = receive(lane, due, &n);
+    if (rc != 0)
+        return rc;
+    if (n < 0)
+        return n == -EPIPE ? MO_DONE : (int)n;
+    lane->filled = (size_t)n;
+    return 0;
+}
+
+static int pull_chan(struct mo_flow_lane *lane, void **message, int64_t due)
+{
+    const struct mo_flow_part *part = lane->part;
+    int rc;
+
+    if (part->chunk_in == 1 && lane->outgoing == NULL) {
+        *message = lane->buffer;
+        rc = moirai_chan_recv(lane->from, lane->buffer, due);
+        return rc == -EPIPE ? MO_DONE : rc;
+    }
+    if (lane->at == lane->filled) {
+        rc = refill(lane, due);
+        if (rc != 0)
+            return rc;
+    }
+    *message = lane->buffer + lane->at++ * part->in.bytes;
+    return 0;
+}
+
+/* An array's elements go into the lane's own memory: they may be changed. */
+static int next_of_array(struct mo_flow_lane *lane)
+{
+    const struct mo_flow_part *part = lane->part;
+    const struct moirai_stage *given = &part->first->given;
+
+    if (lane->done == given->n)
+        return MO_DONE;
+    memcpy(lane->buffer, (const char *)given->memory
+           + lane->done++ * part->in.bytes, part->in.bytes);
+    return 0;
+}
+
+static int next_made(struct mo_flow_lane *lane)
+{
+    const struct moirai_stage *given = &lane->part->first->given;
+    int rc;
+
+    do
+        rc = given->fn.next(lane->buffer, given->arg);
+    while (rc == MO_SKIP && (rc = moirai_yield()) == 0);
+    return rc == MO_END ? MO_DONE : rc;
+}
+
+int mo_flow_pull(struct mo_flow_lane *lane, void **message, int64_t due)
+{
+    int rc;
+
+    if (lane->from != NULL)
+        return pull_chan(lane, message, due);
+    *message = lane->buffer;
+    if (lane->part->first->kind == &mo_flow_array)
+        return next_of_array(lane);
+    rc = lane->gathered != 0 ? mo_flow_flush(lane) : 0;
+    if (rc != 0)
+        return rc;
+    rc = next_made(lane);
+    return rc < 0 ? mo_flow_note(lane, lane->part->first, rc) : rc;
+}
+
+void mo_flow_pull_drop(struct mo_flow_lane *lane)
+{
+    const struct mo_flow_part *part = lane->part;
+
+    while (lane->at < lane->filled)
+        mo_flow_drop(&part->in, lane->buffer + lane->at++ * part->in.bytes);
+}

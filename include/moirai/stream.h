@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * moirai/stream.h - messages through a row of stages: streams, pipelines.
+ *
+ *     rc = MOIRAI_STREAM(MOIRAI_NEVER, NULL,
+ *             moirai_stream_from(lines),
+ *             moirai_stream_map(parse, NULL, MOIRAI_OF(struct order)),
+ *             moirai_stream_filter(is_open, NULL),
+ *             moirai_stream_take(100),
+ *             moirai_stream_each(print, NULL));
+ *
+ * A stage is a value that says what is to be done; making one does nothing.
+ * The first stage is a source, the last a sink. Running the stream does all of
+ * it, and returns when everything that it began has ended.
+ *
+ * Stages that follow one another are calls inside one task: no channel lies
+ * between them, nothing is queued. moirai_stream_async cuts the row in two
+ * tasks with a bounded buffer between; moirai_stream_workers lets several tasks
+ * share what follows. Whoever is too fast waits. Nothing is allocated for a
+ * message.
+ *
+ * Messages are moved. A function that is given one borrows it; what it wants to
+ * keep of it, it takes out, and leaves what the element's `drop` accepts. What
+ * goes no further is dropped: filtered, skipped, left over when the stream
+ * ends. (A function that ends its task by moirai_fail keeps its message.)
+ *
+ * How it ends. At the source's end, when all messages have reached the sink: 0.
+ * When a stage has had enough (moirai_stream_take, MOIRAI_STREAM_END, a sink
+ * whose channel is closed), what lies before it is cancelled and what lies
+ * behind it finishes: 0. The first error of a stage, cancellation of the
+ * caller, or the deadline end all at once: the error. Then nothing is said of
+ * which of the messages on their way have reached the sink.
+ *
+ * Functions may wait, and should let errors of their waits through: so a
+ * stream is cancelled. What is in different tasks runs at the same time.
+ */
+#ifndef MOIRAI_STREAM_H
+#define MOIRAI_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <moirai/chan.h>
+#include <moirai/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct moirai_runtime;
+struct moirai_stream;               /* where moirai_stream_emit leads */
+
+/* What a function may return besides 0 (go on) and a negative errno. */
+#define MOIRAI_STREAM_SKIP 1        /* this message goes no further */
+#define MOIRAI_STREAM_END 2         /* nor does it, nor any after it */
+
+/* Fills *message with the next one. It is called until it returns
+ * MOIRAI_STREAM_END. */
+typedef int moirai_stream_next_fn(void *message, void *arg);
+
+/* Fills *to out of *from. On anything but 0 it has filled nothing, and on an
+ * error it has left *from as it was. */
+typedef int moirai_stream_map_fn(void *from, void *to, void *arg);
+
+/* Positive: wanted. 0: not. */
+typedef int moirai_stream_keep_fn(const void *message, void *arg);
+
+/* Does something with a message, or to it. On an error it has left it as it
+ * was. */
+typedef int moirai_stream_do_fn(void *message, void *arg);
+
+/* Emits any number of messages. What moirai_stream_emit returns other than 0,
+ * it returns too. */
+typedef int moirai_stream_expand_fn(void *from, struct moirai_stream *out,
+                                    void *arg);
+
+/* Changes *state by what is in *message. */
+typedef int moirai_stream_scan_fn(void *state, void *message, void *arg);
+
+/* What two messages have in common if they are the same. */
+typedef uint64_t moirai_stream_key_fn(const void *message, void *arg);
+
+enum moirai_stage_kind {
+    MOIRAI_STAGE_FROM = 1,
+    MOIRAI_STAGE_GENERATE,
+    MOIRAI_STAGE_ARRAY,
+    MOIRAI_STAGE_MAP,
+    MOIRAI_STAGE_FILTER,
+    MOIRAI_STAGE_APPLY,
+    MOIRAI_STAGE_EXPAND,
+    MOIRAI_STAGE_TAKE,
+    MOIRAI_STAGE_SKIP,
+    MOIRAI_STAGE_DISTINCT,
+    MOIRAI_STAGE_SCAN,
+    MOIRAI_STAGE_ASYNC,
+    MOIRAI_STAGE_WORKERS,
+    MOIRAI_STAGE_EACH,
+    MOIRAI_STAGE_COLLECT,
+    MOIRAI_STAGE_INTO,
+    MOIRAI_STAGE_DRAIN
+};
+
+#define MOIRAI_STREAM_ORDERED 1u    /* of moirai_stream_workers */
+
+/* What the function of a stage is, by its kind. */
+union moirai_stage_fn {
+    moirai_stream_next_fn *next;
+    moirai_stream_map_fn *map;
+    moirai_stream_keep_fn *keep;
+    moirai_stream_do_fn *act;
+    moirai_stream_expand_fn *expand;
+    moirai_stream_scan_fn *scan;
+    moirai_stream_key_fn *key;
+};
+
+/* One stage. Made by the functions below; zeroed fields mean the preset. */
+struct moirai_stage {
+    uint32_t size;                  /* sizeof(struct moirai_stage) */
+    uint32_t kind;                  /* enum moirai_stage_kind */
+    uint32_t flags;
+    uint32_t skip;                  /* on errors: leave the message out */
+    uint32_t retries;               /* before that */
+    uint32_t reserved;
+    int64_t retry_ns;               /* wait before the first; then doubled */
+    struct moirai_chan *divert;     /* on errors: the message goes there */
+    struct moirai_chan *chan;       /* of a source or sink */
+    union moirai_stage_fn fn;
+    void *arg;
+    struct moirai_elem elem;        /* what it makes, or made its array of */
+    size_t takes;                   /* bytes of what comes; 0: not checked */
+    size_t n;
+    size_t capacity;
+    size_t chunk;
+    int64_t ns;
+    struct moirai_chan *const *chans;
+    void *memory;
+    size_t *count;
+};
+
+/* The descriptor of a C type, as an argument. */
+#ifdef __cplusplus
+#define MOIRAI_OF(type) (moirai_elem MOIRAI_ELEM(type))
+#else
+#define MOIRAI_OF(type) ((struct moirai_elem)MOIRAI_ELEM(type))
+#endif
+
+static inline struct moirai_stage moirai_stage_of(uint32_t kind)
+{
+    struct moirai_stage stage;
+
+    memset(&stage, 0, sizeof stage);
+    stage.size = sizeof stage;
+    stage.kind = kind;
+    return stage;
+}
+
+/* --- sources ------------------------------------------------------------- */
+
+/* What the channel gives, until it is closed and empty. The endpoint is
+ * borrowed; the stream receives no message before it is ready for it, so when
+ * it ends early the rest is still in the channel. */
+static inline struct moirai_stage moirai_stream_from(struct moirai_chan *chan)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_FROM);
+
+    stage.chan = chan;
+    return stage;
+}
+
+/* What next(message, arg) makes. */
+static inline struct moirai_stage
+moirai_stream_generate(moirai_stream_next_fn *next, void *arg,
+                       struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_GENERATE);
+
+    stage.fn.next = next;
+    stage.arg = arg;
+    stage.elem = elem;
+    return stage;
+}
+
+/* Copies of the n elements of an array (borrowed), in order. Their descriptor
+ * says whether copies have to be dropped. */
+static inline struct moirai_stage
+moirai_stream_array(const void *array, size_t n, struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_ARRAY);
+
+    stage.memory = (void *)(uintptr_t)array;
+    stage.n = n;
+    stage.elem = elem;
+    return stage;
+}
+
+/* --- stages without a state ---------------------------------------------- */
+
+/* Another message in place of each. */
+static inline struct moirai_stage moirai_stream_map(moirai_stream_map_fn *map,
+                                                    void *arg,
+                                                    struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_MAP);
+
+    stage.fn.map = map;
+    stage.arg = arg;
+    stage.elem = elem;
+    return stage;
+}
+
+/* Only those that are wanted. */
+static inline struct moirai_stage
+moirai_stream_filter(moirai_stream_keep_fn *keep, void *arg)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_FILTER);
+
+    stage.fn.keep = keep;
+    stage.arg = arg;
+    return stage;
+}
+
+/* Changes each where it is, or looks at it. */
+static inline struct moirai_stage moirai_stream_apply(moirai_stream_do_fn *act,
+                                                      void *arg)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_APPLY);
+
+    stage.fn.act = act;
+    stage.arg = arg;
+    return stage;
+}
+
+/* Any number in place of each. */
+static inline struct moirai_stage
+moirai_stream_expand(moirai_stream_expand_fn *expand, void *arg,
+                     struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_EXPAND);
+
+    stage.fn.expand = expand;
+    stage.arg = arg;
+    stage.elem = elem;
+    return stage;
+}
+
+/* Passes a message on (taken, may be changed). Only inside the function that
+ * got `out`. 0; else to be returned. Can wait. */
+int moirai_stream_emit(struct moirai_stream *out, void *message);
+
+/* --- stages with a state ------------------------------------------------- */
+
+/* The first n. It ends the stream with the n-th, without waiting for more. */
+static inline struct moirai_stage moirai_stream_take(size_t n)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_TAKE);
+
+    stage.n = n;
+    return stage;
+}
+
+/* All but the first n. */
+static inline struct moirai_stage moirai_stream_skip(size_t n)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_SKIP);
+
+    stage.n = n;
+    return stage;
+}
+
+/* Leaves out a message whose key is among the last n different ones; n = 1:
+ * one that is the same as the one before. 16 to 32 bytes for each of the n. */
+static inline struct moirai_stage
+moirai_stream_distinct(moirai_stream_key_fn *key, void *arg, size_t n)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_DISTINCT);
+
+    stage.fn.key = key;
+    stage.arg = arg;
+    stage.n = n;
+    return stage;
+}
+
+/* A state that begins as *first (borrowed), and is changed by each message: a
+ * copy of it in place of each. Its element has no destructor. */
+static inline struct moirai_stage
+moirai_stream_scan(moirai_stream_scan_fn *scan, void *arg, const void *first,
+                   struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_SCAN);
+
+    stage.fn.scan = scan;
+    stage.arg = arg;
+    stage.memory = (void *)(uintptr_t)first;
+    stage.elem = elem;
+    return stage;
+}
+
+/* --- tasks --------------------------------------------------------------- */
+
+/* What follows runs in a task of its own, behind a buffer of `capacity`
+ * messages. Up to `chunk` of them (0: 1) are moved at once: those that are
+ * there when the receiver looks, and those that were made without waiting for
+ * the source; so a chunk is held up while a function before it waits. */
+static inline struct moirai_stage moirai_stream_async(size_t capacity,
+                                                      size_t chunk)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_ASYNC);
+
+    stage.capacity = capacity;
+    stage.chunk = chunk;
+    return stage;
+}
+
+/* What follows, up to the first stage that has a state or is a sink other than
+ * moirai_stream_drain, is done by n tasks; the buffers before and behind them
+ * have `capacity` messages. With MOIRAI_STREAM_ORDERED messages leave in the
+ * order in which they came: a task that is done early waits for its turn, so
+ * give them more tasks than workers if some messages take much longer than
+ * others. */
+static inline struct moirai_stage
+moirai_stream_workers(size_t n, size_t capacity, size_t chunk, uint32_t flags)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_WORKERS);
+
+    stage.n = n;
+    stage.capacity = capacity;
+    stage.chunk = chunk;
+    stage.flags = flags;
+    return stage;
+}
+
+/* --- sinks --------------------------------------------------------------- */
+
+/* Calls act for each, one after the other. */
+static inline struct moirai_stage moirai_stream_each(moirai_stream_do_fn *act,
+                                                     void *arg)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_EACH);
+
+    stage.fn.act = act;
+    stage.arg = arg;
+    return stage;
+}
+
+/* Moves them into an array of n elements, which becomes the caller's, also on
+ * an error: *count says how many there are. One more than fit is the error
+ * -ENOSPC: whoever wants the first n says so by moirai_stream_take. */
+static inline struct moirai_stage
+moirai_stream_collect(void *array, size_t n, size_t *count,
+                      struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_COLLECT);
+
+    stage.memory = array;
+    stage.n = n;
+    stage.count = count;
+    stage.elem = elem;
+    return stage;
+}
+
+/* Sends them into a channel. The endpoint is borrowed: close or put it when
+ * its receivers are to know that there is no more. If they close it, that ends
+ * the stream, as moirai_stream_take does. */
+static inline struct moirai_stage moirai_stream_into(struct moirai_chan *chan)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_INTO);
+
+    stage.chan = chan;
+    return stage;
+}
+
+/* Drops them. */
+static inline struct moirai_stage moirai_stream_drain(void)
+{
+    return moirai_stage_of(MOIRAI_STAGE_DRAIN);
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+/* What begins a message in a channel of those that failed; the message itself
+ * follows, as its type's alignment wants:
+ *
+ *     struct lost { struct moirai_failed failed; struct order order; };
+ */
+struct moirai_failed {
+    int32_t error;
+    uint32_t stage;                 /* which, from 0 */
+    uint64_t tries;
+};
+
+/* The stage, with another answer to errors of its function (map, filter,
+ * apply, expand, each) than to end the stream. They combine: first it is tried
+ * again, then the message is diverted, or else left out.
+ *
+ * Tries again up to `times` times, after `delay_ns` (0: at once), twice that,
+ * and so on. Not if it has emitted messages. */
+static inline struct moirai_stage
+moirai_stream_or_retry(struct moirai_stage stage, uint32_t times,
+                       int64_t delay_ns)
+{
+    stage.retries = times;
+    stage.retry_ns = delay_ns;
+    return stage;
+}
+
+/* Leaves the message out, and counts that. */
+static inline struct moirai_stage
+moirai_stream_or_skip(struct moirai_stage stage)
+{
+    stage.skip = 1;
+    return stage;
+}
+
+/* Sends it into a channel (borrowed) of struct moirai_failed and the message,
+ * waiting for room. */
+static inline struct moirai_stage
+moirai_stream_or_divert(struct moirai_stage stage, struct moirai_chan *chan)
+{
+    stage.divert = chan;
+    return stage;
+}
+
+/* The stage, which is refused if what comes to it has not this type's size. */
+#define MOIRAI_TAKES(type, stage) moirai_stream_takes((stage), sizeof(type))
+static inline struct moirai_stage
+moirai_stream_takes(struct moirai_stage stage, size_t bytes)
+{
+    stage.takes = bytes;
+    return stage;
+}
+
+/* --- running ------------------------------------------------------------- */
+
+/* What became of it. */
+struct moirai_stream_report {
+    uint32_t size;                  /* sizeof(struct moirai_stream_report) */
+    uint32_t tasks;                 /* that ran it; 0: the caller */
+    uint64_t received;              /* messages from the source */
+    uint64_t delivered;             /* to the sink */
+    uint64_t retried;               /* calls */
+    uint64_t skipped;               /* messages, by moirai_stream_or_skip */
+    uint64_t diverted;
+    struct moirai_error error;      /* the result, and which stage's */
+};
+
+/* Runs a stream of n stages (borrowed) and waits for its end. In a task
+ * `runtime` may be NULL. `report` (may be NULL) has its size set, and is
+ * filled. A row that needs one task only, and has no deadline, runs in the
+ * calling task itself. 0; what ended it otherwise; -ETIMEDOUT: the deadline;
+ * -ECANCELED; -EINVAL: the stages do not fit together, and report->error says
+ * which; -ENOTSUP: messages of variable length; -EBADF: an endpoint of the
+ * wrong end; -ENOMEM, -EAGAIN: nothing was received; -ECHILD. Can wait. */
+int moirai_stream_run(struct moirai_runtime *runtime,
+                      const struct moirai_stage *stages, size_t n,
+                      int64_t deadline_ns,
+                      struct moirai_stream_report *report);
+
+/* The same, with the stages as arguments; from a task. */
+#define MOIRAI_STREAM(deadline_ns, report, ...)                               \
+    __extension__({                                                           \
+        const struct moirai_stage moirai_stages_[] = { __VA_ARGS__ };         \
+        moirai_stream_run(NULL, moirai_stages_,                               \
+                          sizeof moirai_stages_ / sizeof moirai_stages_[0],   \
+                          (deadline_ns), (report));                           \
+    })
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
