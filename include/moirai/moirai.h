@@ -12,6 +12,7 @@
 #include <moirai/fork.h>
 #include <moirai/limit.h>
 #include <moirai/par.h>
+#include <moirai/retry.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
 #include <moirai/simd.h>
