@@ -133,6 +133,8 @@ static void party_of_gate(struct mo_line *line, const struct mo_waiter *waiter,
 {
     const struct moirai_latch *latch = waiter->object;
     const struct moirai_waitgroup *group = waiter->object;
+    const struct moirai_barrier *barrier = waiter->object;
+    uint32_t missing;
 
     if (kind == MO_WAIT_EVENT)
         mo_line_text(line, "whoever sets it");
@@ -141,6 +143,15 @@ static void party_of_gate(struct mo_line *line, const struct mo_waiter *waiter,
     else if (kind == MO_WAIT_GROUP)
         party_of_count(line, &group->count, " that is not done",
                        " that are not done");
+    else if (kind == MO_WAIT_COND)
+        mo_line_text(line, "whoever signals it");
+    else if (kind == MO_WAIT_SEMAPHORE)
+        mo_line_text(line, "whoever posts to it");
+    if (kind != MO_WAIT_BARRIER)
+        return;
+    missing = barrier->parties - mo_load_relaxed(&barrier->arrived);
+    party_of_count(line, &missing, " party that has not come",
+                   " parties that have not come");
 }
 
 static void party_of_handle(struct mo_line *line,

@@ -112,11 +112,11 @@ static void hand_over(struct moirai_mutex *mutex)
 }
 
 static int wait_turn(struct moirai_mutex *mutex, struct mo_node *node,
-                     int64_t deadline_ns)
+                     int64_t deadline_ns, bool masked)
 {
     struct mo_wait how = { .waiter = node->waiter, .kind = MO_WAIT_MUTEX,
-                           .object = mutex, .deadline_ns = deadline_ns,
-                           .lock = &mutex->lock };
+                           .masked = masked, .object = mutex,
+                           .deadline_ns = deadline_ns, .lock = &mutex->lock };
     int rc;
 
     mo_queue_add(waiters_of(mutex), node);
@@ -130,7 +130,8 @@ static int wait_turn(struct moirai_mutex *mutex, struct mo_node *node,
     return rc;
 }
 
-int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns)
+static inline __attribute__((always_inline))
+int lock(struct moirai_mutex *mutex, int64_t deadline_ns, bool masked)
 {
     struct mo_worker *w = mo_self();
     struct mo_native native;
@@ -152,10 +153,20 @@ int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns)
     } else {
         node = mo_node_self(&native);
         node->message = self;
-        return wait_turn(mutex, node, deadline_ns);
+        return wait_turn(mutex, node, deadline_ns, masked);
     }
     mo_word_unlock(&mutex->lock);
     return rc;
+}
+
+int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns)
+{
+    return lock(mutex, deadline_ns, false);
+}
+
+int mo_mutex_retake(struct moirai_mutex *mutex)
+{
+    return lock(mutex, MOIRAI_NEVER, true);
 }
 
 int moirai_mutex_unlock(struct moirai_mutex *mutex)

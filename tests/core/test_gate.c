@@ -20,6 +20,12 @@ union thing {
     struct moirai_event event;
     struct moirai_latch latch;
     struct moirai_waitgroup group;
+    struct moirai_semaphore semaphore;
+    struct {
+        struct moirai_mutex mutex;
+        struct moirai_cond cond;
+        bool open;
+    } guarded;
 };
 
 /* A thing that is closed after `close`, and open for all after `open`, which
@@ -80,10 +86,60 @@ static void open_group(union thing *thing)
     CHECK_EQ(moirai_waitgroup_done(&thing->group), 0);
 }
 
+static void close_semaphore(union thing *thing)
+{
+    CHECK_EQ(moirai_semaphore_post(&thing->semaphore, 1), 0);
+    CHECK_EQ(moirai_semaphore_wait(&thing->semaphore, 1, MOIRAI_NOW), 0);
+}
+
+/* Leaves it to the next. */
+static int wait_semaphore(union thing *thing, int64_t deadline_ns)
+{
+    int rc = moirai_semaphore_wait(&thing->semaphore, 2, deadline_ns);
+
+    if (rc == 0)
+        CHECK_EQ(moirai_semaphore_post(&thing->semaphore, 2), 0);
+    return rc;
+}
+
+static void open_semaphore(union thing *thing)
+{
+    CHECK_EQ(moirai_semaphore_post(&thing->semaphore, 1), 0);
+    CHECK_EQ(moirai_semaphore_post(&thing->semaphore, 1), 0);
+}
+
+static void close_cond(union thing *thing)
+{
+    thing->guarded.open = false;
+}
+
+static int wait_cond(union thing *thing, int64_t deadline_ns)
+{
+    struct moirai_mutex *mutex = &thing->guarded.mutex;
+    int rc = moirai_mutex_lock(mutex, MOIRAI_NEVER);
+
+    if (rc != 0)
+        return rc;                  /* cancelled, before it had it */
+    while (rc == 0 && !thing->guarded.open)
+        rc = moirai_cond_wait(&thing->guarded.cond, mutex, deadline_ns);
+    CHECK_EQ(moirai_mutex_unlock(mutex), 0);
+    return rc;
+}
+
+static void open_cond(union thing *thing)
+{
+    CHECK_EQ(moirai_mutex_lock(&thing->guarded.mutex, MOIRAI_NEVER), 0);
+    thing->guarded.open = true;
+    moirai_cond_broadcast(&thing->guarded.cond);
+    CHECK_EQ(moirai_mutex_unlock(&thing->guarded.mutex), 0);
+}
+
 static const struct kind kinds[] = {
     { "event", close_event, wait_event, open_event },
     { "latch", close_latch, wait_latch, open_latch },
     { "wait group", close_group, wait_group, open_group },
+    { "semaphore", close_semaphore, wait_semaphore, open_semaphore },
+    { "condition", close_cond, wait_cond, open_cond },
 };
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
