@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
 #include "runtime.h"
 #include "task.h"
 
@@ -266,6 +267,25 @@ bool mo_scope_open(const struct mo_fiber *fiber)
     return cleanup != NULL;
 }
 
+/* Opens it below `parent`, whose runtime is usable. */
+static inline void open_below(struct moirai_scope *scope,
+                              struct moirai_scope *parent,
+                              struct mo_worker *w, int64_t deadline_ns)
+{
+    struct moirai_runtime *runtime = parent->runtime;
+    struct mo_worker *place;
+
+    mo_scope_init(scope, runtime, parent);
+    if (w != NULL && w->task != NULL)
+        push_open(w->fiber, scope);
+    if (deadline_ns == MOIRAI_NEVER)
+        return;
+    place = mo_self_in(runtime);
+    if (place == NULL)
+        place = runtime->workers[0];
+    mo_timer_arm(place, &scope->timer, deadline_ns, deadline_came);
+}
+
 int moirai_scope_begin(struct moirai_scope *scope,
                        struct moirai_runtime *runtime, int64_t deadline_ns)
 {
@@ -283,16 +303,17 @@ int moirai_scope_begin(struct moirai_scope *scope,
         return -EINVAL;
     if (!mo_runtime_usable(runtime))
         return mo_runtime_refusal(runtime);
-    mo_scope_init(scope, runtime, parent != NULL ? parent : &runtime->root);
-    if (w != NULL && w->task != NULL)
-        push_open(w->fiber, scope);
-    if (deadline_ns != MOIRAI_NEVER) {
-        struct mo_worker *place = mo_self_in(runtime);
+    open_below(scope, parent != NULL ? parent : &runtime->root, w,
+               deadline_ns);
+    return 0;
+}
 
-        if (place == NULL)
-            place = runtime->workers[0];
-        mo_timer_arm(place, &scope->timer, deadline_ns, deadline_came);
-    }
+int moirai_scope_begin_in(struct moirai_scope *scope,
+                          struct moirai_scope *outer, int64_t deadline_ns)
+{
+    if (!mo_runtime_usable(outer->runtime))
+        return mo_runtime_refusal(outer->runtime);
+    open_below(scope, outer, mo_self(), deadline_ns);
     return 0;
 }
 
@@ -321,6 +342,8 @@ int moirai_scope_end(struct moirai_scope *scope)
     }
     if (mo_self() != NULL)
         pop_open(mo_here()->fiber, scope);
+    if (scope->children != NULL)
+        mo_panic("a scope ended before a scope inside it");
     mo_timer_disarm(&scope->timer);
     leave_parent(scope);
     mo_race_acquire_last(scope);

@@ -22,8 +22,8 @@ floors='
 2 builtin builtin_list chosen config descriptor dl expand kind option override
 2 piece plugin source
 2 section setup topo tree trial value
-3 blocking chain chan child collect dump fail fault fiber fork frame handle host
-3 idle leave link local loop name par pool radix radix_key reason roster runtime.h
+3 binding blocking chain chan child collect dump fail fault fiber fork frame
+3 handle host idle leave link local loop name par pool radix radix_key reason roster runtime.h
 3 scope select single sort span stats sync task time timer trace
 3 event gate once owner spill
 3 barrier cond event gate once owner semaphore

@@ -46,6 +46,7 @@ struct moirai_scope {
     int32_t error;                  /* the first; 0: none; by lock */
     uint32_t flags;                 /* by lock */
     uint32_t reserved;
+    struct moirai_binding *values;  /* atomic; newest first */
     char text[MOIRAI_SCOPE_TEXT];   /* what moirai_fail said, if it did */
 };
 
@@ -57,6 +58,13 @@ struct moirai_scope {
  * the scope is cancelled and waited for, in turn with its cleanup handlers. */
 int moirai_scope_begin(struct moirai_scope *scope,
                        struct moirai_runtime *runtime, int64_t deadline_ns);
+
+/* Opens a scope inside `outer`, which is open and must not end before it: so
+ * that a function which is given a scope can have one of its own there, with
+ * its deadline, its cancellation and its values. Otherwise as above, with the
+ * runtime of `outer`. */
+int moirai_scope_begin_in(struct moirai_scope *scope,
+                          struct moirai_scope *outer, int64_t deadline_ns);
 
 /* Waits until every task of the scope has ended, then closes it. Returns the
  * scope's first error, or 0. If the caller is cancelled meanwhile, the scope
@@ -77,6 +85,58 @@ int moirai_scope_error(const struct moirai_scope *scope);
 /* Its sentence, which is the scope's; "" if none was given. To be read after
  * moirai_scope_end. */
 const char *moirai_scope_text(const struct moirai_scope *scope);
+
+/* --- values -------------------------------------------------------------- */
+
+/* What values are asked for by: the key's address. Constant, and one for the
+ * whole program. */
+struct moirai_key {
+    const char *name;               /* for people */
+};
+
+/* One value of a scope, in memory that is lent to it. The core's. */
+struct moirai_binding {
+    const struct moirai_key *key;
+    void *value;
+    struct moirai_binding *outer;   /* bound before it, in the same scope */
+};
+
+/* Gives the scope a value, for its tasks and all in scopes below it, until it
+ * ends; there it hides an older one of the same key, which itself stays as it
+ * is. `binding` and `value` are kept until the scope has ended. Tasks that were
+ * spawned before may see it or not. Only who began the scope; does not wait. */
+void moirai_scope_bind(struct moirai_scope *scope,
+                       struct moirai_binding *binding,
+                       const struct moirai_key *key, void *value);
+
+/* The value that the scope has for the key, or the nearest one around it that
+ * has any; NULL: none has. `scope` NULL: the scope that the calling task
+ * belongs to; a plain thread belongs to none. Takes time by the number of
+ * scopes and values on the way. Any thread; does not wait. */
+void *moirai_scope_value(const struct moirai_scope *scope,
+                         const struct moirai_key *key);
+
+/* Declares a key whose values are of one type, and the two functions above with
+ * that type, NAME_bind and NAME_value. One file of the program also says
+ * MOIRAI_KEY_DEFINE(NAME). */
+#define MOIRAI_KEY(name, type)                                                \
+    extern const struct moirai_key name;                                      \
+    __attribute__((unused))                                                   \
+    static inline void name##_bind(struct moirai_scope *scope,                \
+                                   struct moirai_binding *binding,            \
+                                   type *value)                               \
+    {                                                                         \
+        moirai_scope_bind(scope, binding, &name, (void *)(uintptr_t)value);   \
+    }                                                                         \
+    __attribute__((unused))                                                   \
+    static inline type *name##_value(const struct moirai_scope *scope)        \
+    {                                                                         \
+        return (type *)moirai_scope_value(scope, &name);                      \
+    }                                                                         \
+    struct moirai_key
+
+/* The key itself; see above. */
+#define MOIRAI_KEY_DEFINE(name) const struct moirai_key name = { #name }
 
 #ifdef __cplusplus
 }

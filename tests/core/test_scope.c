@@ -368,3 +368,105 @@ TEST(scope, of_a_plain_thread_has_a_deadline)
     CHECK_EQ(moirai_scope_end(&scope), -ETIMEDOUT);
     with_end(rt);
 }
+
+/* --- inside a scope that is named ---------------------------------------- */
+
+static int deadline_of_the_named(void *arg)
+{
+    struct moirai_scope outer, inner;
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&outer, NULL, moirai_after(2 * MOIRAI_MS)),
+             0);
+    CHECK_EQ(moirai_scope_begin_in(&inner, &outer, MOIRAI_NEVER), 0);
+    spawn_in_time(&inner, sleep_for_ever);
+    CHECK_EQ(moirai_scope_end(&inner), -ECANCELED);
+    CHECK_EQ(moirai_scope_end(&outer), -ETIMEDOUT);
+    return 0;
+}
+
+TEST(scope, inside_a_named_one_ends_at_its_deadline)
+{
+    with_each(deadline_of_the_named, NULL);
+    with_seeds(300, deadline_of_the_named, NULL);
+}
+
+static int error_of_the_named(void *arg)
+{
+    struct moirai_scope outer, inner;
+    int code = -EIO;
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&outer, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin_in(&inner, &outer, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&inner, return_it, &code), 0);
+    CHECK_EQ(moirai_scope_end(&inner), -EIO);
+    CHECK_EQ(moirai_scope_error(&outer), 0);    /* the caller's to pass on */
+    CHECK_EQ(moirai_scope_begin_in(&inner, &outer, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&inner, sleep_for_ever, NULL), 0);
+    CHECK_EQ(moirai_spawn(&outer, return_it, &code), 0);
+    CHECK_EQ(moirai_scope_end(&inner), -ECANCELED);
+    CHECK_EQ(moirai_scope_end(&outer), -EIO);
+    return 0;
+}
+
+TEST(scope, inside_a_named_one_shares_its_failure_but_not_the_reverse)
+{
+    with_each(error_of_the_named, NULL);
+    with_seeds(300, error_of_the_named, NULL);
+}
+
+struct mourned {
+    char text[8];
+    char *at;
+};
+
+static int note_at_end(void *arg)
+{
+    struct mourned *m = arg;
+
+    moirai_sleep_until(MOIRAI_NEVER);
+    *m->at++ = 's';
+    return 0;
+}
+
+static void note_cleanup(void *arg)
+{
+    struct mourned *m = arg;
+
+    *m->at++ = 'c';
+}
+
+static int fail_with_scopes(void *arg)
+{
+    struct moirai_scope outer, inner;
+    struct moirai_cleanup first, between;
+
+    moirai_cleanup_push(&first, note_cleanup, arg);
+    CHECK_EQ(moirai_scope_begin(&outer, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&outer, note_at_end, arg), 0);
+    moirai_cleanup_push(&between, note_cleanup, arg);
+    CHECK_EQ(moirai_scope_begin_in(&inner, &outer, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&inner, note_at_end, arg), 0);
+    moirai_fail(-EIO, "in the middle");
+}
+
+static int cleans_up_in_order(void *arg)
+{
+    struct moirai_scope scope;
+    struct mourned m = { .at = m.text };
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, fail_with_scopes, &m), 0);
+    CHECK_EQ(moirai_scope_end(&scope), -EIO);
+    CHECK_STR(moirai_scope_text(&scope), "in the middle");
+    CHECK_STR(m.text, "scsc");      /* newest first, one after another */
+    return 0;
+}
+
+TEST(scope, of_a_task_that_fails_is_cleaned_up_in_order)
+{
+    with_each(cleans_up_in_order, NULL);
+    with_seeds(300, cleans_up_in_order, NULL);
+}
