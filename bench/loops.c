@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.c - parallel loops: region, an empty one over all workers, ns each;
- * saxpy, stencil, irregular-*, nested, reduce, scan, sort, ns per element.
+ * loops.c - parallel loops, ns for each: region, an iteration for each worker,
+ * none of which ends before all have begun; loop-empty, where one worker may do
+ * them all. ns for an element: saxpy, stencil, irregular-*, nested, reduce,
+ * scan, sort.
  */
 #include <moirai/par.h>
 
@@ -9,6 +11,7 @@
 
 #include "loops.h"
 #include "task.h"
+#include "work.h"
 
 #define DYNAMIC_GRAIN 64            /* iterations of 50 ns on average */
 #define REGIONS 1000
@@ -189,7 +192,22 @@ static void ask_sort(const struct bench *bench)
     ask(bench, sort, MOIRAI_AUTO, 0);
 }
 
-/* --- region -------------------------------------------------------------- */
+/* --- region, loop-empty --------------------------------------------------- */
+
+struct region {
+    unsigned workers;
+    moirai_range_fn *body;
+    uint64_t came;                  /* atomic */
+};
+
+static int meet(size_t begin, size_t end, void *arg)
+{
+    struct region *region = arg;
+
+    for (; begin < end; begin++)
+        work_meet(&region->came, region->workers);
+    return 0;
+}
 
 static int nothing(size_t begin, size_t end, void *arg)
 {
@@ -201,28 +219,39 @@ static int nothing(size_t begin, size_t end, void *arg)
 
 static int64_t regions(void *arg)
 {
-    unsigned workers = *(unsigned *)arg;
+    struct region *region = arg;
     struct moirai_par_attr attr = MOIRAI_PAR_ATTR_INIT;
     int64_t start = bench_clock();
 
     attr.schedule = MOIRAI_STATIC;
     for (int i = 0; i < REGIONS; i++)
-        bench_need(moirai_par_for(0, workers, nothing, NULL, &attr),
-                   "the region");
+        bench_need(moirai_par_for(0, region->workers, region->body, region,
+                                  &attr), "the region");
     return bench_clock() - start;
+}
+
+static void ask_regions(const struct bench *bench, moirai_range_fn *body)
+{
+    struct region region = { .workers = bench->workers, .body = body };
+
+    bench_print("ns", bench_task_median(bench, regions, &region) / REGIONS);
 }
 
 static void ask_region(const struct bench *bench)
 {
-    unsigned workers = bench->workers;
+    ask_regions(bench, meet);
+}
 
-    bench_print("ns", bench_task_median(bench, regions, &workers) / REGIONS);
+static void ask_empty(const struct bench *bench)
+{
+    ask_regions(bench, nothing);
 }
 
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
         { "region", ask_region },
+        { "loop-empty", ask_empty },
         { "saxpy", ask_for },
         { "stencil", ask_for },
         { "irregular-static", ask_static },

@@ -6,14 +6,17 @@
  * Questions: parked (1e6 tasks, each on a guarded stack of 64 KiB, wait on one
  * channel, which is then closed), parked-mixed (the same, a tenth as many,
  * after each has used its stack as a program does: printf, name resolution,
- * a deep call). Metrics: create_ns, bytes (memory and page tables, by which the
+ * a deep call), parked-list (as parked; list_ns, what moirai_dump takes for one
+ * of them). Metrics: create_ns, bytes (memory and page tables, by which the
  * process grew), wake_ns (all wake and end); each per task.
  */
 #include "bench.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <moirai/chan.h>
 #include <moirai/runtime.h>
@@ -30,9 +33,9 @@
 
 struct round {
     struct moirai_chan *chan;
-    bool mixed;
+    bool mixed, listed;
     size_t tasks;
-    double create_ns, bytes, wake_ns;   /* results; not yet per task */
+    double create_ns, bytes, wake_ns, list_ns;  /* results; not per task */
     uint64_t begun, woken;          /* by __atomic builtins */
 };
 
@@ -70,6 +73,19 @@ static int wait_for_close(void *arg)
     return 0;
 }
 
+static double list_all(void)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int64_t start = bench_clock();
+
+    if (nowhere < 0)
+        bench_fail("no /dev/null");
+    moirai_dump(moirai_runtime_self(), nowhere);
+    start = bench_clock() - start;
+    close(nowhere);
+    return (double)start;
+}
+
 static int run_round(void *arg)
 {
     struct round *round = arg;
@@ -84,6 +100,8 @@ static int run_round(void *arg)
         moirai_yield();
     round->create_ns = (double)(bench_clock() - start);
     round->bytes = bench_memory() - bytes;
+    if (round->listed)
+        round->list_ns = list_all();
     start = bench_clock();
     moirai_chan_close(round->chan);
     bench_need(moirai_scope_end(&scope), "end");
@@ -92,10 +110,12 @@ static int run_round(void *arg)
     return 0;
 }
 
+/* `as` says how; what is in it besides does not matter. */
 static struct round measure(struct moirai_runtime *rt, size_t tasks,
-                            bool mixed)
+                            struct round as)
 {
-    struct round round = { .tasks = tasks, .mixed = mixed };
+    struct round round = { .tasks = tasks, .mixed = as.mixed,
+                           .listed = as.listed };
     struct moirai_elem elem = MOIRAI_ELEM(int64_t);
     static const char *const options[] = { "capacity=0", NULL };
 
@@ -106,7 +126,8 @@ static struct round measure(struct moirai_runtime *rt, size_t tasks,
     return round;
 }
 
-static void ask(const struct bench *bench, double tasks, bool mixed)
+static struct round ask(const struct bench *bench, double tasks,
+                        struct round as)
 {
     size_t n = bench_scaled(bench, tasks, 100);
     char workers[40];
@@ -117,27 +138,42 @@ static void ask(const struct bench *bench, double tasks, bool mixed)
 
     snprintf(workers, sizeof workers, "runtime.workers=%u", bench->workers);
     bench_need(moirai_start(&rt, &config, NULL), "start");
-    measure(rt, WARM_UP, mixed);
-    round = measure(rt, n, mixed);
+    measure(rt, WARM_UP, as);
+    round = measure(rt, n, as);
     bench_need(moirai_stop(rt, MOIRAI_NEVER, NULL), "stop");
-    bench_print("create_ns", round.create_ns / (double)n);
-    bench_print("bytes", round.bytes / (double)n);
-    bench_print("wake_ns", round.wake_ns / (double)n);
+    return round;
+}
+
+static void print(struct round round)
+{
+    double n = (double)round.tasks;
+
+    bench_print("create_ns", round.create_ns / n);
+    bench_print("bytes", round.bytes / n);
+    bench_print("wake_ns", round.wake_ns / n);
 }
 
 static void ask_parked(const struct bench *bench)
 {
-    ask(bench, TASKS, false);
+    print(ask(bench, TASKS, (struct round){ 0 }));
 }
 
 static void ask_mixed(const struct bench *bench)
 {
-    ask(bench, MIXED, true);
+    print(ask(bench, MIXED, (struct round){ .mixed = true }));
+}
+
+static void ask_listed(const struct bench *bench)
+{
+    struct round round = ask(bench, TASKS, (struct round){ .listed = true });
+
+    bench_print("list_ns", round.list_ns / (double)round.tasks);
 }
 
 static const struct bench_question questions[] = {
     { "parked", ask_parked },
     { "parked-mixed", ask_mixed },
+    { "parked-list", ask_listed },
     { NULL, NULL },
 };
 

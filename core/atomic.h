@@ -62,9 +62,14 @@ extern void (*mo_wrote_hook)(const volatile void *p);   /* NULL: nobody */
     __atomic_compare_exchange_n((p), (expected), (desired), 0,                \
                                 __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)
 
-/* Counters that one thread writes and any may read. */
+/* Counters that one thread writes and any may read, and on which nothing but
+ * statistics depend: bench/bare.sh has them left out, to see what they cost. */
+#ifdef MO_BARE
+#define mo_count(p, n) ((void)(p), (void)(n))
+#else
 #define mo_count(p, n)                                                        \
     mo_store_relaxed((p), mo_load_relaxed(p) + (n))
+#endif
 
 /* Orders nothing but what the compiler does: half of a fence whose other half
  * makes all processors do one (mo_os_barrier). */

@@ -109,7 +109,7 @@ static inline bool mo_look_is_due(struct mo_worker *w)
 static inline void mo_take_turn(struct mo_worker *w)
 {
     w->turns_left--;
-    mo_count(&w->turns, 1);
+    mo_store_relaxed(&w->turns, mo_load_relaxed(&w->turns) + 1);
 }
 
 /* Leaves the running fiber, which is its task's, for `task` (NULL: whatever

@@ -28,6 +28,9 @@ enum mo_trace_event {
 static inline void mo_trace(struct mo_worker *w, enum mo_trace_event event,
                             uint32_t task, uint32_t argument)
 {
+#ifdef MO_BARE                      /* see mo_count */
+    return;
+#endif
     if (__builtin_expect(w->trace == NULL, 1))
         return;
     w->trace[w->trace_at++ & w->trace_mask] =

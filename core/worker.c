@@ -258,8 +258,8 @@ static MO_COLD struct moirai_task *look_harder(struct mo_worker *w)
         if (until == 0 && !simulated)
             until = mo_runtime_now(rt) + rt->options.spin;
         if (mo_idle_search(w) && !simulated && mo_runtime_now(rt) < until) {
-            mo_relax(round);
-            continue;
+            mo_relax(0);            /* never yields: whoever queues a task */
+            continue;               /* counts on searchers being awake */
         }
         mo_idle_sleep(w);
         until = 0;

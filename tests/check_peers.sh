@@ -35,6 +35,7 @@ metrics() {
     wake) echo p50_ns p99_ns ;;
     tail) echo p50_ns p999_ns ;;
     parked) echo create_ns bytes wake_ns ;;
+    parked-list) echo list_ns ;;
     idle) echo cpu_us ;;
     *) echo ns ;;
     esac

@@ -36,7 +36,7 @@ case $? in
     ;;
 esac
 
-channels="chan chan-44 pingpong"
+channels="chan chan-44 chan-batch pingpong"
 
 # questions PROGRAM: what it answers.
 questions() {
@@ -44,10 +44,10 @@ questions() {
     async-channel* | flume*) echo "$channels" ;;
     crossbeam) echo "$channels select" ;;
     rayon) echo spawn-cold spawn-warm fib nqueens uts skewed nested region \
-        saxpy stencil irregular-static irregular-dynamic irregular-guided \
+        loop-empty saxpy stencil irregular-static irregular-dynamic irregular-guided \
         reduce scan sort cpu ;;
     tokio) echo spawn-cold spawn-warm fib ring-2 ring-100 ring-10000 \
-        ring-100000 pingpong chan select mutex wake tail parked idle start cpu ;;
+        ring-100000 pingpong chan chan-batch select mutex wake tail parked idle start cpu ;;
     tokio-*) echo mutex ;;
     esac
 }

@@ -56,6 +56,7 @@ struct bench_question {
     size_t contestant_count;
     struct bench_target *targets;
     size_t target_count;
+    double scale;                   /* 0: as for all */
     bool chosen;                    /* by the user */
 };
 
@@ -130,6 +131,13 @@ int bench_read(struct bench *b, bool json);
  * many words. */
 bool bench_command(struct bench *b, const struct bench_match *m,
                    struct bench_entry *e);
+
+/* The scale at which the question is put. */
+static inline double bench_scale(const struct bench *b,
+                                 const struct bench_question *q)
+{
+    return q->scale > 0 ? q->scale : b->scale;
+}
 
 /* Sets up b->matches out of what was chosen. false: no memory. */
 bool bench_arrange(struct bench *b);

@@ -78,7 +78,7 @@ bool bench_command(struct bench *b, const struct bench_match *m,
 {
     const struct bench_question *q = m->question;
     char *workers = mo_arena_printf(&b->arena, "%u", m->workers);
-    char *scale = mo_arena_printf(&b->arena, "%g", b->scale);
+    char *scale = mo_arena_printf(&b->arena, "%g", bench_scale(b, q));
     const struct blank blanks[] = {
         { "{program}", q->program }, { "{question}", q->name },
         { "{workers}", workers }, { "{scale}", scale }, { NULL, NULL },

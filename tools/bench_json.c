@@ -124,6 +124,7 @@ static void put_match(struct json *j, const struct bench *b,
     count_pair(j, "workers", m->workers);
     json_key(j, "complete");
     json_bool(j, m->played);
+    real_pair(j, "scale", bench_scale(b, m->question));
     json_pair(j, "regime", bench_regime_name(bench_match_regime(b, m)));
     json_key(j, "entries");
     json_open(j, '[');

@@ -98,6 +98,8 @@ static void put_row(const struct bench *b, const struct bench_match *m,
         fputs(", ", file);
         put(file, q->metrics[metric]);
     }
+    if (q->scale > 0)
+        fprintf(file, " (scale %g)", q->scale);
     fprintf(file, " | %u%s%s | ", m->workers, regime != BENCH_ANY ? " " : "",
             regime != BENCH_ANY ? bench_regime_name(regime) : "");
     if (own != NULL) {

@@ -23,6 +23,7 @@
 struct asked {
     struct bench bench;
     const char *only, *peers;       /* lists with commas; NULL: all */
+    const char *scales;             /* the same, NULL: one for all */
     const char *save, *markdown, *svg;
     bool json, list;
 };
@@ -58,7 +59,8 @@ static int take_scale(const char *text, double *scale)
     double value = strtod(text, &end);
 
     if (end == text || *end != '\0' || !(value > 0) || value > 1e6)
-        return wrong("scale", text, "a number above 0");
+        return wrong("scale", text, "numbers above 0, for one question as in "
+                                    "\"fib=0.1\"");
     *scale = value;
     return TOOL_OK;
 }
@@ -105,6 +107,19 @@ static int unknown(const char *noun, const char *word,
     return tool_usage("bench", "no %s %s", noun, quoted);
 }
 
+/* NULL: there is none of that name, and `guess` has one that is like it. */
+static struct bench_question *find_question(struct bench *b, const char *name,
+                                            struct mo_text_guess *guess)
+{
+    mo_text_guess_init(guess, name);
+    for (size_t i = 0; i < b->question_count; i++) {
+        if (strcmp(b->questions[i].name, name) == 0)
+            return &b->questions[i];
+        mo_text_guess_offer(guess, b->questions[i].name);
+    }
+    return NULL;
+}
+
 static int choose_questions(struct bench *b, const char *list)
 {
     char word[100];
@@ -113,21 +128,37 @@ static int choose_questions(struct bench *b, const char *list)
         b->questions[i].chosen = false;
     while (next_word(&list, word, sizeof word) != NULL) {
         struct mo_text_guess guess;
-        bool found = false;
+        struct bench_question *q = find_question(b, word, &guess);
 
-        mo_text_guess_init(&guess, word);
-        for (size_t i = 0; i < b->question_count; i++) {
-            struct bench_question *q = &b->questions[i];
-            bool same = strcmp(q->name, word) == 0;
-
-            q->chosen = q->chosen || same;
-            found = found || same;
-            mo_text_guess_offer(&guess, q->name);
-        }
-        if (!found)
+        if (q == NULL)
             return unknown("question", word, &guess);
+        q->chosen = true;
     }
     return TOOL_OK;
+}
+
+/* NAME=F for one question, F for all that are not named. */
+static int choose_scales(struct bench *b, const char *list)
+{
+    char word[100];
+    int rc = TOOL_OK;
+
+    while (rc == TOOL_OK && next_word(&list, word, sizeof word) != NULL) {
+        char *value = strchr(word, '=');
+        struct bench_question *q;
+        struct mo_text_guess guess;
+
+        if (value == NULL) {
+            rc = take_scale(word, &b->scale);
+            continue;
+        }
+        *value++ = '\0';
+        q = find_question(b, word, &guess);
+        if (q == NULL)
+            return unknown("question", word, &guess);
+        rc = take_scale(value, &q->scale);
+    }
+    return rc;
 }
 
 /* Peers only; moirai itself and walls always take part. */
@@ -239,7 +270,7 @@ static int take(struct asked *a, int flag, const char *value)
         b->timeout_s = (int)number;
         break;
     case 'w': rc = take_workers(b, value); break;
-    case 'x': rc = take_scale(value, &b->scale); break;
+    case 'x': a->scales = value; break;
     default: break;
     }
     return rc;
@@ -251,6 +282,8 @@ static int run(struct asked *a)
 
     if (rc == TOOL_OK && a->only != NULL)
         rc = choose_questions(&a->bench, a->only);
+    if (rc == TOOL_OK && a->scales != NULL)
+        rc = choose_scales(&a->bench, a->scales);
     if (rc == TOOL_OK && a->peers != NULL)
         rc = choose_peers(&a->bench, a->peers);
     if (rc == TOOL_OK)

@@ -14,6 +14,7 @@
 #ifndef BENCH_SUPPORT_WORK_H
 #define BENCH_SUPPORT_WORK_H
 
+#include <sched.h>
 #include <stdint.h>
 
 /* Steps of work_burn that take about this long at 3.6 GHz: 60 per 100 ns. */
@@ -26,9 +27,12 @@ enum {
 };
 
 /* Arithmetic that no compiler shortens: each step needs the one before, six
- * cycles; `x` is not 0. Add up (wrapping) what it gives and check the sum. */
+ * cycles; `x` is not 0. Add up (wrapping) what it gives and check the sum. The
+ * barrier keeps compilers from doing several calls at once in a vector, which
+ * would halve the work for whose loops they see through. */
 static inline uint64_t work_burn(uint64_t x, unsigned steps)
 {
+    __asm__ volatile("" : "+r"(x));
     while (steps-- > 0) {
         x ^= x << 13;
         x ^= x >> 7;
@@ -106,6 +110,22 @@ static inline uint64_t work_skewed_left(uint64_t n)
     return n >= 16 ? n / 16 : 1;
 }
 
+/*
+ * region: who comes here stays until `all` have, so that nobody can do the part
+ * of two. `*came` counts, from 0, over all regions. Others get the processor
+ * now and then, should there be fewer of these than workers.
+ */
+static inline void work_meet(uint64_t *came, unsigned all)
+{
+    uint64_t me = __atomic_fetch_add(came, 1, __ATOMIC_ACQ_REL);
+    uint64_t last = me - me % all + all;
+
+    for (unsigned tries = 1; __atomic_load_n(came, __ATOMIC_ACQUIRE) < last;
+         tries++)
+        if (tries % 2000 == 0)
+            sched_yield();
+}
+
 /* irregular: iteration i is work_burn(i + 1, work_irregular_steps(i)). */
 static inline unsigned work_irregular_steps(uint64_t i)
 {
@@ -113,6 +133,7 @@ static inline unsigned work_irregular_steps(uint64_t i)
 }
 
 /*
+ * region: work_meet.
  * nested: item j of row i is work_burn(64 * i + j + 1, WORK_STEPS_100NS).
  * saxpy: y = 2 * x + y, all x = 1, y = 0 at first: y = 2 per round.
  * stencil: out = 0.2f * (middle + left + right + above + below) inside, the

@@ -28,8 +28,9 @@ struct ring {
 static _Thread_local struct ring *here;
 
 /* Both lines that a stack's owner is going to touch: what lies at its end, and
- * what it keeps below that. One of them alone gains little; so does giving the
- * stacks' ends different colours. */
+ * what it keeps below that. One of them alone gains little. The runtime also
+ * has the ends of stacks at different distances from the page's (core/fiber.c):
+ * where a stack has so little else, that gains little, and is left out. */
 static void prefetch_stack(const struct place *place)
 {
     __builtin_prefetch((char *)place->sp);

@@ -161,6 +161,14 @@ bench_ends 0 -o pinned,several -r 1 && said '^  cpus +1.00 ns' &&
     said '^  moirai +4000 bytes'
 is $? "one worker has one CPU; words become environment; several metrics"
 rm -f calls
+bench_ends 0 -o plain,several -r 1 -w 2 -m scales.md \
+    --scale several=3,0.5,plain=0.25 && grep -qx 'own plain 2 0.25' calls &&
+    grep -q '^| plain (scale 0.25) | 2' scales.md
+is $? "scales for single questions"
+bench_ends 2 --scale plian=1 && complained 'did you mean "plain"' &&
+    bench_ends 2 --scale plain=0
+is $? "scales for those that there are"
+rm -f calls
 bench_ends 0 -l && said '^plain  A plain thing' &&
     said '^    moirai quick slow wall$' && [ ! -e calls ]
 is $? "--list asks nobody"

@@ -25,11 +25,13 @@ void mutex(const struct bench *bench);
 void pingpong(const struct bench *bench);
 void chan(const struct bench *bench);
 void chan_44(const struct bench *bench);
+void chan_batch(const struct bench *bench);
 
 /*
  * As many threads that run fibers as there are workers, this one included:
  * alone it takes its fibers in turn, else they steal from each other. They look
- * for work without sleeping, which is the library's preset.
+ * for work without sleeping, which is the library's preset; with BENCH_SUSPEND
+ * in the environment they sleep. One thread has no answer to that.
  */
 class workers {
 public:

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// channels.cc - pingpong over unbuffered channels, chan and chan-44 over a
-// buffered one.
+// channels.cc - pingpong over unbuffered channels, chan, chan-44 and chan-batch
+// over a buffered one.
 
 #include "answers.h"
 
+#include <array>
 #include <atomic>
 
 using unbuffered = boost::fibers::unbuffered_channel<int64_t>;
@@ -92,4 +93,41 @@ void chan(const struct bench *bench)
 void chan_44(const struct bench *bench)
 {
     talk(bench, 4);
+}
+
+// Messages of BATCH numbers, by value; as many numbers as chan's fit in.
+void chan_batch(const struct bench *bench)
+{
+    static const size_t BATCH = 64;
+    using numbers = std::array<int64_t, BATCH>;
+    workers all(bench->workers);
+    int64_t batches = static_cast<int64_t>(bench_scaled(bench, 1e6 / BATCH, 1));
+    int64_t n = batches * static_cast<int64_t>(BATCH);
+    double ns = median_of(bench, [n] {
+        std::vector<boost::fibers::fiber> fibers;
+        boost::fibers::buffered_channel<numbers> queue(CAPACITY / BATCH);
+        int64_t sum = 0;
+
+        start(fibers, [&queue, n] {
+            numbers batch;
+
+            for (int64_t i = 0; i < n;) {
+                for (int64_t &number : batch)
+                    number = i++;
+                queue.push(batch);
+            }
+            queue.close();
+        });
+        start(fibers, [&queue, &sum] {
+            numbers batch;
+
+            while (queue.pop(batch) == channel_op_status::success)
+                for (int64_t number : batch)
+                    sum += number;
+        });
+        join_all(fibers);
+        bench_expect("sum", sum, n * (n - 1) / 2);
+    });
+
+    bench_print("ns", ns / static_cast<double>(n));
 }

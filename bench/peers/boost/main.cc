@@ -5,19 +5,25 @@
 
 #include "answers.h"
 
+#include <cstdlib>
+
 using boost::fibers::use_scheduling_algorithm;
 using boost::fibers::algo::work_stealing;
 
 workers::workers(unsigned count)
 {
+    bool suspend = std::getenv("BENCH_SUSPEND") != nullptr;
+
+    if (suspend && count == 1)
+        bench_none();
     for (unsigned i = 1; i < count; i++)
-        threads.emplace_back([this, count] {
-            use_scheduling_algorithm<work_stealing>(count);
+        threads.emplace_back([this, count, suspend] {
+            use_scheduling_algorithm<work_stealing>(count, suspend);
             std::unique_lock<boost::fibers::mutex> guard(lock);
             end.wait(guard, [this] { return over; });
         });
     if (count > 1)
-        use_scheduling_algorithm<work_stealing>(count);
+        use_scheduling_algorithm<work_stealing>(count, suspend);
 }
 
 workers::~workers()
@@ -43,6 +49,7 @@ int main(int argc, char **argv)
         { "pingpong", pingpong },
         { "chan", chan },
         { "chan-44", chan_44 },
+        { "chan-batch", chan_batch },
         { "mutex", mutex },
         { "parked", parked },
         { nullptr, nullptr },

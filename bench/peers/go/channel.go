@@ -67,6 +67,39 @@ func buffered(b bench, sides int) {
 	report("ns", ns/float64(total))
 }
 
+// batches: messages of 64 numbers, by value; as many numbers as buffered's fit
+// in. Slices would go through a channel faster, and a pool of them or the
+// garbage collector take longer than that.
+func batches(b bench) {
+	const batch = 64
+	count := b.scaled(1e6/batch, 1)
+	total := int64(count * batch)
+	ns := b.median(timed(func() {
+		queue := make(chan [batch]int64, 1024/batch)
+		go func() {
+			var numbers [batch]int64
+			for i := int64(0); i < total; {
+				for j := range numbers {
+					numbers[j] = i
+					i++
+				}
+				queue <- numbers
+			}
+			close(queue)
+		}()
+		goAndWait(func() {
+			sum := int64(0)
+			for numbers := range queue {
+				for _, number := range numbers {
+					sum += number
+				}
+			}
+			expect("chan-batch", sum, total*(total-1)/2)
+		})
+	}))
+	report("ns", ns/float64(total))
+}
+
 // selectQuestion: one goroutine sends by turns, the other selects.
 func selectQuestion(b bench) {
 	total := int64(b.scaled(3e5, 3))

@@ -99,6 +99,29 @@ func parked(b bench) {
 	report("wake_ns", float64(woken.Nanoseconds())/float64(tasks))
 }
 
+// parkedList: a record of every goroutine, with its stack, as profiles have it.
+func parkedList(b bench) {
+	tasks := b.scaled(1e6, 1)
+	gate := make(chan struct{})
+	var ready sync.WaitGroup
+	ready.Add(tasks)
+	for i := 0; i < tasks; i++ {
+		go func() {
+			ready.Done()
+			<-gate
+		}()
+	}
+	ready.Wait()
+	records := make([]runtime.StackRecord, tasks+1000)
+	start := time.Now()
+	listed, all := runtime.GoroutineProfile(records)
+	passed := time.Since(start)
+	if !all || listed < tasks {
+		fail("%d of %d are listed", listed, tasks)
+	}
+	report("list_ns", float64(passed.Nanoseconds())/float64(tasks))
+}
+
 // idle: a thousand goroutines wait for a message that does not come.
 func idle(b bench) {
 	never := make(chan int)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loops.c - nested, region, saxpy, stencil, irregular-*, reduce.
+ * loops.c - nested, region (and loop-empty: all threads enter either), saxpy,
+ * stencil, irregular-*, reduce.
  */
 #include "openmp.h"
 

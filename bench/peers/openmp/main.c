@@ -21,6 +21,7 @@ int main(int argc, char **argv)
         { "skewed", skewed },
         { "nested", nested },
         { "region", region },
+        { "loop-empty", region },
         { "saxpy", saxpy },
         { "stencil", stencil },
         { "irregular-static", irregular_static },

@@ -22,6 +22,7 @@ void skewed(const struct bench *bench);
 /* loops.cc */
 void nested(const struct bench *bench);
 void region(const struct bench *bench);
+void loop_empty(const struct bench *bench);
 void saxpy(const struct bench *bench);
 void stencil(const struct bench *bench);
 void irregular_static(const struct bench *bench);

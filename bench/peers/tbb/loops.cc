@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// loops.cc - nested, region, saxpy, stencil, irregular-*: parallel_for, with the
+// loops.cc - nested, region, loop-empty, saxpy, stencil, irregular-*: parallel_for, with the
 // static partitioner where all iterations cost the same.
 
 #include "answers.h"
@@ -14,18 +14,29 @@ using range = tbb::blocked_range<size_t>;
 
 static const int REGIONS = 1000;
 
-void region(const struct bench *bench)
+template <typename Body>
+static void enter_regions(const struct bench *bench, Body body)
 {
     double ns = median_of(bench, [=] {
         for (int i = 0; i < REGIONS; i++)
-            tbb::parallel_for(0u, bench->workers,
-                              [](unsigned) {
-                                  __asm__ volatile("" ::: "memory");
-                              },
+            tbb::parallel_for(0u, bench->workers, body,
                               tbb::static_partitioner());
     });
 
     bench_print("ns", ns / REGIONS);
+}
+
+void region(const struct bench *bench)
+{
+    static uint64_t came;
+
+    enter_regions(bench,
+                  [=](unsigned) { work_meet(&came, bench->workers); });
+}
+
+void loop_empty(const struct bench *bench)
+{
+    enter_regions(bench, [](unsigned) { __asm__ volatile("" ::: "memory"); });
 }
 
 // With the preset grain of 1 the inner loops would be split to single items.

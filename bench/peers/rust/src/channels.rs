@@ -75,6 +75,43 @@ macro_rules! channels_of_tasks {
             });
         }
 
+        const BATCH: usize = 64;
+
+        async fn send_batches(tx: Sender<[u64; BATCH]>, n: u64) {
+            for first in (0..n).step_by(BATCH) {
+                let batch = std::array::from_fn(|i| first + i as u64);
+                tx.$send(batch).await.expect("the channel is open");
+            }
+        }
+
+        async fn receive_batches(rx: Receiver<[u64; BATCH]>) -> u64 {
+            let mut sum = 0;
+            while let Ok(batch) = rx.$recv().await {
+                sum += batch.iter().sum::<u64>();
+            }
+            sum
+        }
+
+        /// Messages of 64 numbers; as many numbers as `pass`'s fit in.
+        async fn pass_batches(n: u64) -> Duration {
+            let start = Instant::now();
+            let (tx, rx) = bounded(1024 / BATCH);
+            let receiver = tokio::spawn(receive_batches(rx));
+            tokio::spawn(send_batches(tx, n));
+            let sum = receiver.await.expect("received");
+            let took = start.elapsed();
+            ask::expect("sum", sum, n * (n - 1) / 2);
+            took
+        }
+
+        fn batches(asked: &Asked) {
+            let runtime = runtime::start(asked.workers);
+            let n = BATCH * asked.scaled(4_000_000 / BATCH, 1);
+            asked.per_operation(n, || {
+                runtime::run(&runtime, pass_batches(n as u64))
+            });
+        }
+
         fn pingpong(asked: &Asked) {
             let runtime = runtime::start(asked.workers);
             let n = asked.scaled(1_000_000, 1);
@@ -85,6 +122,7 @@ macro_rules! channels_of_tasks {
             match asked.question.as_str() {
                 "chan" => chan(&asked, 1),
                 "chan-44" => chan(&asked, 4),
+                "chan-batch" => batches(&asked),
                 "pingpong" => pingpong(&asked),
                 _ => ask::none(),
             }

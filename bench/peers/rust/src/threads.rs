@@ -59,6 +59,35 @@ macro_rules! channels_of_threads {
             });
         }
 
+        const BATCH: usize = 64;
+
+        /// Messages of 64 numbers; as many numbers as `pass`'s fit in.
+        fn pass_batches(n: u64) -> u64 {
+            let (tx, rx) = bounded::<[u64; BATCH]>(1024 / BATCH);
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    for first in (0..n).step_by(BATCH) {
+                        let batch = std::array::from_fn(|i| first + i as u64);
+                        tx.$send(batch).expect("the channel is open");
+                    }
+                });
+                let mut sum = 0;
+                while let Ok(batch) = rx.$recv() {
+                    sum += batch.iter().sum::<u64>();
+                }
+                sum
+            })
+        }
+
+        fn batches(asked: &Asked) {
+            let n = BATCH * asked.scaled(4_000_000 / BATCH, 1);
+            asked.per_operation(n, || {
+                let (took, sum) = ask::timed(|| pass_batches(n as u64));
+                ask::expect("sum", sum, n as u64 * (n as u64 - 1) / 2);
+                took
+            });
+        }
+
         fn pong(rx: Receiver<u64>, tx: Sender<u64>) {
             while let Ok(i) = rx.$recv() {
                 tx.$send(i + 1).expect("the channel is open");
@@ -91,6 +120,7 @@ macro_rules! channels_of_threads {
             match asked.question.as_str() {
                 "chan" => chan(&asked, 1),
                 "chan-44" => chan(&asked, 4),
+                "chan-batch" => batches(&asked),
                 "pingpong" => pingpong(&asked),
                 $($question => $answer(&asked),)*
                 _ => ask::none(),

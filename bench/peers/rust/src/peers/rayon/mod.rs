@@ -68,18 +68,30 @@ fn spawn_warm(question: &Question) {
         .per_operation(n, || question.timed(|| spawn_empty(batches)).0);
 }
 
-/// A loop with an iteration for each worker. A `broadcast`, which waits until
-/// every worker has come, takes several times as long.
+const REGIONS: usize = 1000;
+
+/// Every worker comes.
 fn region(question: &Question) {
-    const TIMES: usize = 1000;
+    question.asked.per_operation(REGIONS, || {
+        let region = |_| {
+            rayon::broadcast(|context| {
+                ask::opaque(context.index() as u64);
+            });
+        };
+        question.timed(|| (0..REGIONS).for_each(region)).0
+    });
+}
+
+/// A loop with an iteration for each worker, of which one may do them all.
+fn loop_empty(question: &Question) {
     let workers = question.asked.workers;
-    question.asked.per_operation(TIMES, || {
+    question.asked.per_operation(REGIONS, || {
         let region = |_| {
             (0..workers).into_par_iter().with_max_len(1).for_each(|worker| {
                 ask::opaque(worker as u64);
             })
         };
-        question.timed(|| (0..TIMES).for_each(region)).0
+        question.timed(|| (0..REGIONS).for_each(region)).0
     });
 }
 
@@ -120,6 +132,7 @@ pub fn answer(asked: Asked) {
         "skewed" => trees::skewed(question),
         "nested" => loops::nested(question),
         "region" => region(question),
+        "loop-empty" => loop_empty(question),
         "irregular-static" => loops::irregular_static(question),
         "irregular-dynamic" => loops::irregular_dynamic(question),
         "irregular-guided" => loops::irregular_guided(question),

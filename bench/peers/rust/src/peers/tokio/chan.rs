@@ -33,6 +33,40 @@ pub fn chan(asked: &Asked) {
     asked.per_operation(n, || runtime::run(&runtime, pass(n as u64)));
 }
 
+const BATCH: usize = 64;
+
+/// Messages of 64 numbers; as many numbers as `pass`'s fit in. tokio 1.24
+/// receives one message at a time.
+async fn pass_batches(n: u64) -> Duration {
+    let start = Instant::now();
+    let (tx, mut rx) = mpsc::channel::<[u64; BATCH]>(1024 / BATCH);
+    let receiver = tokio::spawn(async move {
+        let mut sum = 0;
+        while let Some(batch) = rx.recv().await {
+            sum += batch.iter().sum::<u64>();
+        }
+        sum
+    });
+    tokio::spawn(async move {
+        for first in (0..n).step_by(BATCH) {
+            let batch = std::array::from_fn(|i| first + i as u64);
+            tx.send(batch).await.expect("the channel is open");
+        }
+    });
+    let sum = receiver.await.expect("received");
+    let took = start.elapsed();
+    ask::expect("sum", sum, n * (n - 1) / 2);
+    took
+}
+
+pub fn batches(asked: &Asked) {
+    let runtime = runtime::start(asked.workers);
+    let n = BATCH * asked.scaled(4_000_000 / BATCH, 1);
+    asked.per_operation(n, || {
+        runtime::run(&runtime, pass_batches(n as u64))
+    });
+}
+
 /// There is no channel without a buffer. One message at most is under way, so
 /// the sender needs no channel that may be full; the one without bound costs
 /// less.

@@ -53,6 +53,7 @@ pub fn answer(asked: Asked) {
         "ring-100000" => ring::ring(asked, 100_000),
         "pingpong" => chan::pingpong(asked),
         "chan" => chan::chan(asked),
+        "chan-batch" => chan::batches(asked),
         "select" => chan::select(asked),
         "mutex" => mutex(asked),
         "wake" => latency::wake(asked),
