@@ -13,7 +13,7 @@
  * remains his. What comes back is 0, a negative errno, or MO_END of the op that
  * has set `ended` in its lane.
  *
- * run.c runs the lanes, ops.c, state.c and sink.c are the ops.
+ * run.c runs the lanes, ops.c, state.c, timed.c and sink.c are the ops.
  */
 #ifndef MO_FLOW_H
 #define MO_FLOW_H
@@ -43,7 +43,8 @@ enum {
     MO_FLOW_SINK = 2,
     MO_FLOW_SHARED = 4,             /* several lanes may do it */
     MO_FLOW_TIMED = 8,              /* has to be told when it is time */
-    MO_FLOW_CUT = 16                /* begins a part */
+    MO_FLOW_IDLE = 16,              /* of these: only if nothing comes */
+    MO_FLOW_CUT = 32                /* begins a part */
 };
 
 /* What a kind of stage does. */
@@ -99,6 +100,7 @@ struct mo_flow_op {
     struct mo_flow_lane *lane;
     void *out;                      /* room for a message that it makes */
     int64_t due;                    /* MOIRAI_NEVER: at no time */
+    int64_t time;                   /* the next may pass */
     size_t left;                    /* to take, to skip, collected ... */
     int said;                       /* by those behind it, of what it emits */
     void *held;                     /* messages, a state */
@@ -161,6 +163,9 @@ extern const struct mo_flow_kind mo_flow_from, mo_flow_generate, mo_flow_array;
 extern const struct mo_flow_kind mo_flow_map, mo_flow_filter, mo_flow_apply;
 extern const struct mo_flow_kind mo_flow_expand, mo_flow_take, mo_flow_skip;
 extern const struct mo_flow_kind mo_flow_distinct, mo_flow_scan;
+extern const struct mo_flow_kind mo_flow_batch, mo_flow_window;
+extern const struct mo_flow_kind mo_flow_debounce, mo_flow_throttle;
+extern const struct mo_flow_kind mo_flow_sample, mo_flow_timeout;
 extern const struct mo_flow_kind mo_flow_async, mo_flow_workers, mo_flow_send;
 extern const struct mo_flow_kind mo_flow_each, mo_flow_collect, mo_flow_into;
 extern const struct mo_flow_kind mo_flow_drain;

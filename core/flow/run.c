@@ -97,14 +97,15 @@ static int64_t first_due(const struct mo_flow_lane *lane)
     return due;
 }
 
-static int tick(struct mo_flow_lane *lane)
+static int tick(struct mo_flow_lane *lane, bool idle)
 {
     int64_t now = moirai_now();
     int rc = 0;
 
     for (struct mo_flow_op *op = lane->first; rc == 0 && op != NULL;
          op = op->next)
-        if (op->due <= now)
+        if (op->due <= now
+            && (idle || (op->kind->flags & MO_FLOW_IDLE) == 0))
             rc = op->kind->tick(op, now);
     return rc;
 }
@@ -113,13 +114,16 @@ static int tick(struct mo_flow_lane *lane)
 static int step_timed(struct mo_flow_lane *lane)
 {
     void *message = NULL;
-    int pulled = mo_flow_pull(lane, &message, first_due(lane));
+    int64_t due = first_due(lane);
+    int pulled = mo_flow_pull(lane, &message, due);
     int rc = 0;
 
-    if (pulled == 0 || pulled == -ETIMEDOUT)
-        rc = tick(lane);
+    if (pulled != 0 && pulled != -ETIMEDOUT)
+        return pulled;
+    if (due != MOIRAI_NEVER)
+        rc = tick(lane, pulled != 0);
     if (pulled != 0)
-        return pulled == -ETIMEDOUT ? rc : pulled;
+        return rc;
     if (rc != 0) {
         mo_flow_drop(&lane->part->in, message);
         return rc;

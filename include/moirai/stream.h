@@ -93,6 +93,12 @@ enum moirai_stage_kind {
     MOIRAI_STAGE_SKIP,
     MOIRAI_STAGE_DISTINCT,
     MOIRAI_STAGE_SCAN,
+    MOIRAI_STAGE_BATCH,
+    MOIRAI_STAGE_WINDOW,
+    MOIRAI_STAGE_DEBOUNCE,
+    MOIRAI_STAGE_THROTTLE,
+    MOIRAI_STAGE_SAMPLE,
+    MOIRAI_STAGE_TIMEOUT,
     MOIRAI_STAGE_ASYNC,
     MOIRAI_STAGE_WORKERS,
     MOIRAI_STAGE_EACH,
@@ -293,6 +299,88 @@ moirai_stream_scan(moirai_stream_scan_fn *scan, void *arg, const void *first,
     stage.arg = arg;
     stage.memory = (void *)(uintptr_t)first;
     stage.elem = elem;
+    return stage;
+}
+
+/* --- several at once, and time ------------------------------------------- */
+
+/* A message that is several: they begin at `offset`, one after the other. */
+struct moirai_batch {
+    uint32_t n;
+    uint32_t bytes;                 /* of one */
+    uint32_t offset;
+    uint32_t reserved;
+};
+
+/* Bytes of a batch of up to n messages of a type that is aligned to 16 at most:
+ * for a channel that batches are sent into. */
+#define MOIRAI_BATCH_BYTES(type, n)                                           \
+    ((sizeof(struct moirai_batch) + (n) * sizeof(type) + 3) / 4 * 4)
+
+/* The i-th message of a batch. */
+static inline void *moirai_batch_at(const struct moirai_batch *batch, size_t i)
+{
+    return (char *)(uintptr_t)batch + batch->offset + i * batch->bytes;
+}
+
+/* Batches of n, or of as many as come within ns (0: however long it takes)
+ * after the first of them; never of none. The last may be smaller. */
+static inline struct moirai_stage moirai_stream_batch(size_t n, int64_t ns)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_BATCH);
+
+    stage.n = n;
+    stage.ns = ns;
+    return stage;
+}
+
+/* The last n messages, as a batch, whenever there are `step` new ones. They
+ * are copied, and so may have no destructor. */
+static inline struct moirai_stage moirai_stream_window(size_t n, size_t step)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_WINDOW);
+
+    stage.n = n;
+    stage.capacity = step;
+    return stage;
+}
+
+/* Only a message after which no other has come for ns; and the last. */
+static inline struct moirai_stage moirai_stream_debounce(int64_t ns)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_DEBOUNCE);
+
+    stage.ns = ns;
+    return stage;
+}
+
+/* One every ns: those that are early wait, and with them whoever makes them.
+ * After a pause up to `burst` (0: 1) go at once. */
+static inline struct moirai_stage moirai_stream_throttle(int64_t ns,
+                                                         size_t burst)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_THROTTLE);
+
+    stage.ns = ns;
+    stage.n = burst;
+    return stage;
+}
+
+/* At most one every ns: those that are early are dropped. */
+static inline struct moirai_stage moirai_stream_sample(int64_t ns)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_SAMPLE);
+
+    stage.ns = ns;
+    return stage;
+}
+
+/* The error -ETIMEDOUT if it waits for ns for a message. */
+static inline struct moirai_stage moirai_stream_timeout(int64_t ns)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_TIMEOUT);
+
+    stage.ns = ns;
     return stage;
 }
 
