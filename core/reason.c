@@ -143,6 +143,8 @@ static void party_of_gate(struct mo_line *line, const struct mo_waiter *waiter,
     else if (kind == MO_WAIT_GROUP)
         party_of_count(line, &group->count, " that is not done",
                        " that are not done");
+    else if (kind == MO_WAIT_FUTURE)
+        mo_line_text(line, "whoever completes it");
     else if (kind == MO_WAIT_COND)
         mo_line_text(line, "whoever signals it");
     else if (kind == MO_WAIT_SEMAPHORE)

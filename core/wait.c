@@ -43,6 +43,7 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_LATCH] = "latch",
     [MO_WAIT_GROUP] = "wait group",
     [MO_WAIT_ONCE] = "once",
+    [MO_WAIT_FUTURE] = "future",
     [MO_WAIT_COND] = "condition",
     [MO_WAIT_SEMAPHORE] = "semaphore",
     [MO_WAIT_BARRIER] = "barrier",

@@ -10,6 +10,7 @@
 #include <moirai/error.h>
 #include <moirai/event.h>
 #include <moirai/fork.h>
+#include <moirai/future.h>
 #include <moirai/limit.h>
 #include <moirai/par.h>
 #include <moirai/retry.h>
