@@ -222,6 +222,8 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
         party_of_scope(line, waiter);
     else if (kind == MO_WAIT_FRAME)
         party_of_frame(line, waiter);
+    else if (kind == MO_WAIT_RESOURCE)
+        mo_line_text(line, "whoever has been lent one of the pool");
     else if (kind == MO_WAIT_LIMIT)
         mo_line_text(line, "what the limit allows, and who came before it");
     else if (kind == MO_WAIT_BLOCK

@@ -50,6 +50,7 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_BLOCK] = "blocking call",
     [MO_WAIT_SELECT] = "select",
     [MO_WAIT_LIMIT] = "limit",
+    [MO_WAIT_RESOURCE] = "resource",
 };
 
 const char *mo_wait_name(uint32_t kind)

@@ -13,6 +13,7 @@
 #include <moirai/future.h>
 #include <moirai/limit.h>
 #include <moirai/par.h>
+#include <moirai/resource.h>
 #include <moirai/retry.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
