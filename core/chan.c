@@ -338,8 +338,10 @@ static uint32_t take_out(struct mo_queue *queue, struct mo_queue *woken)
         struct mo_node *node = queue->first;
 
         mo_queue_remove(queue, node);
-        if (mo_wait_claim(node->waiter))
-            mo_queue_add(woken, node);
+        if (!mo_wait_claim(node->waiter))
+            continue;
+        mo_wait_chose(node);
+        mo_queue_add(woken, node);
     }
     return n;
 }

@@ -144,6 +144,14 @@ bool mo_chan_detach(struct moirai_chan *endpoint, bool *closed);
 /* The runtime that the caller means; NULL: none. */
 struct moirai_runtime *mo_chan_runtime(struct moirai_runtime *runtime);
 
+/* Would the store take a message, or give one, through this endpoint, now? Of
+ * a discipline that can tell. The lock is held. */
+static inline bool mo_chan_can(struct mo_chan *c, struct moirai_chan *chan,
+                               uint32_t mode)
+{
+    return c->ops->can(c->state, chan->view, mode);
+}
+
 /* Makes claimed waiters go on, oldest first. No lock is held. */
 void mo_chan_wake(struct mo_queue *woken, int result);
 

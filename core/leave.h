@@ -222,6 +222,7 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
 /* The ways to commit a wait; see wait.c. */
 void mo_commit_locked(void *waiter);
 void mo_commit_timed(void *waiter);
+void mo_commit_select(void *waiter);
 void mo_commit_published(void *waiter);
 
 /* A task may have a deadline of its own, for everything it waits for that it
@@ -246,6 +247,8 @@ static inline void (*mo_commit_of(const struct mo_wait *how,
 {
     if (how->publish != NULL)
         return mo_commit_published;
+    if (how->kind == MO_WAIT_SELECT)
+        return mo_commit_select;
     if (deadline_ns == MOIRAI_NEVER && how->lock != NULL)
         return mo_commit_locked;
     return mo_commit_timed;

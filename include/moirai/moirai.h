@@ -17,6 +17,7 @@
 #include <moirai/retry.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
+#include <moirai/select.h>
 #include <moirai/simd.h>
 #include <moirai/span.h>
 #include <moirai/stream.h>
