@@ -51,10 +51,13 @@ struct mo_chan {
     struct moirai_elem elem;        /* constant but for drop and ctx */
 };
 
+/* In the mode of an endpoint: its discipline can tell what it could do. */
+#define MO_CHAN_CAN 4u
+
 struct moirai_chan {                /* constant, but for the count */
     struct mo_chan *to;
     void *view;                     /* the discipline's, filled by attach */
-    uint32_t mode;
+    uint32_t mode;                  /* and MO_CHAN_CAN */
     MO_ATOMIC(uint32_t) references;
 };
 

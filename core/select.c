@@ -54,28 +54,34 @@ static struct armed *armed_in(struct moirai_case *it)
 
 /* --- the order they are looked at ----------------------------------------- */
 
-static uint32_t choose(uint32_t n)
+/* Where chance begins, in this call. */
+static uint64_t seed(void)
 {
     static _Thread_local uint64_t threads;
     struct mo_worker *w = mo_self();
     struct mo_os *os;
 
-    if (w != NULL)
-        return mo_worker_random(w, n);
+    if (__builtin_expect(w != NULL, 1)) {
+        mo_worker_random(w, 1);
+        return w->random;
+    }
     os = mo_os_here();
-    if (os->sim != NULL)
-        return os->choose(os, n);
-    if (threads == 0)
-        threads = (uint64_t)os->choose(os, UINT32_MAX) + 1;
-    threads ^= threads >> 12;
-    threads ^= threads << 25;
-    threads ^= threads >> 27;
-    return (uint32_t)((((threads * UINT64_C(0x2545f4914f6cdd1d)) >> 32) * n)
-                      >> 32);
+    if (threads == 0 || os->sim != NULL)
+        threads = (uint64_t)os->choose(os, UINT32_MAX) << 32;
+    return threads += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* A number in [0, n): a linear congruential generator, by D. Knuth, of which
+ * the upper half is used. */
+static uint32_t choose(struct mo_select *s, uint32_t n)
+{
+    s->random = s->random * UINT64_C(6364136223846793005)
+        + UINT64_C(1442695040888963407);
+    return (uint32_t)(((s->random >> 32) * n) >> 32);
 }
 
 /* One of the places from k on, each as likely as its case weighs. */
-static size_t weighted(const struct mo_select *s, size_t k)
+static size_t weighted(struct mo_select *s, size_t k)
 {
     uint64_t total = 0;
     uint64_t at;
@@ -83,10 +89,11 @@ static size_t weighted(const struct mo_select *s, size_t k)
     for (size_t i = k; i < s->n; i++)
         total += s->cases[s->cases[i].order].weight;
     if (total == 0)
-        return k + choose((uint32_t)(s->n - k));
+        return k + choose(s, (uint32_t)(s->n - k));
     at = total <= UINT32_MAX
-        ? choose((uint32_t)total)
-        : (((uint64_t)choose(UINT32_MAX) << 32) | choose(UINT32_MAX)) % total;
+        ? choose(s, (uint32_t)total)
+        : (((uint64_t)choose(s, UINT32_MAX) << 32) | choose(s, UINT32_MAX))
+          % total;
     for (size_t i = k;; i++) {
         uint32_t weight = s->cases[s->cases[i].order].weight;
 
@@ -105,7 +112,7 @@ static size_t pick(struct mo_select *s, size_t k)
     if (s->kind == MOIRAI_IN_ORDER)
         return k + s->first < s->n ? k + s->first : k + s->first - s->n;
     if (k + 1 < s->n && s->kind == MOIRAI_RANDOM)
-        from = k + choose((uint32_t)(s->n - k));
+        from = k + choose(s, (uint32_t)(s->n - k));
     else if (k + 1 < s->n)
         from = weighted(s, k);
     index = s->cases[from].order;
@@ -371,7 +378,7 @@ static int refused(struct mo_select *s, size_t index)
             return 0;
         if ((chan->mode & mode) == 0)
             return -EBADF;
-        if (chan->to->ops->can == NULL)
+        if ((chan->mode & MO_CHAN_CAN) == 0)
             return -ENOTSUP;
         return mo_runtime_usable(chan->to->runtime)
             ? 0 : mo_runtime_refusal(chan->to->runtime);
@@ -429,7 +436,9 @@ int64_t moirai_select_by(struct moirai_order *order,
 
     if (rc != 0)
         return rc;
-    if (s.kind == MOIRAI_IN_ORDER && n != 0)
+    if (s.kind != MOIRAI_IN_ORDER)
+        s.random = seed();
+    else if (n != 0)
         s.first = first_of(order, n);
     for (uint32_t round = 1;; round++) {
         rc = look(&s);

@@ -16,6 +16,7 @@ struct mo_select {
     uint32_t kind;                  /* enum moirai_order_kind */
     uint32_t committing;            /* held until the wait is committed */
     size_t first;                   /* in order: where it begins */
+    uint64_t random;
     int64_t now;                    /* 0: nobody looked yet */
     int64_t soonest_ns;             /* of the cases that are times */
     size_t soonest;                 /* which one that is */
