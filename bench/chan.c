@@ -177,8 +177,7 @@ static void pingpong(const struct bench *bench)
            0);
 }
 
-#if __has_include(<moirai/select.h>)
-#include <moirai/select.h>
+/* --- select --------------------------------------------------------------- */
 
 #define SELECTED 3
 
@@ -245,13 +244,6 @@ static void selects(const struct bench *bench)
 
     bench_print("ns", ns / (double)selecting.n);
 }
-#else
-static void selects(const struct bench *bench)
-{
-    (void)bench;
-    bench_none();
-}
-#endif
 
 int main(int argc, char **argv)
 {
