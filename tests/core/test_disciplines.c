@@ -9,11 +9,13 @@
  */
 #include "chan.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <moirai/select.h>
 
 #include "mem.h"
 #include "talk.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 struct row {
     const char *plugin;
@@ -304,6 +306,78 @@ TEST(disciplines, lose_and_double_nothing)
 {
     with_each(all_meet, NULL);
     with_seeds(5, all_meet, NULL);
+}
+
+/* --- beside others ------------------------------------------------------- */
+
+#define PICKS 100
+
+static int select_sends(void *arg)
+{
+    struct moirai_chan *const *chans = arg;
+
+    for (int64_t i = 0; i < PICKS; i++) {
+        struct moirai_case cases[] = { MOIRAI_ON_SEND(chans[0], &i),
+                                       MOIRAI_ON_SEND(chans[1], &i) };
+
+        CHECK(moirai_select(cases, 2, MOIRAI_NEVER) >= 0);
+        CHECK_EQ(cases[0].result, 0);
+    }
+    moirai_chan_close(chans[0]);
+    moirai_chan_close(chans[1]);
+    return 0;
+}
+
+/* Two channels, one task at each side, all by select. */
+static void pick(const struct row *row)
+{
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    struct moirai_chan *chans[2] = { make(row, &elem), make(row, &elem) };
+    struct moirai_chan *ins[2] = { talk_dup(chans[0], MOIRAI_SEND),
+                                   talk_dup(chans[1], MOIRAI_SEND) };
+    struct moirai_chan *outs[2] = { chans[0], chans[1] };
+    struct moirai_scope scope;
+    uint64_t received = 0;
+    int64_t values[2];
+    int open = 2;
+
+    talk_begin(&scope);
+    CHECK_EQ(moirai_spawn(&scope, select_sends, ins), 0);
+    while (open > 0) {
+        struct moirai_case cases[] = { MOIRAI_ON_RECV(outs[0], &values[0]),
+                                       MOIRAI_ON_RECV(outs[1], &values[1]) };
+        int64_t i = moirai_select(cases, 2, MOIRAI_NEVER);
+
+        CHECK(i >= 0);
+        if (cases[i].result == 0) {
+            received++;
+            continue;
+        }
+        CHECK_EQ(cases[i].result, -EPIPE);
+        open--;
+        outs[i] = outs[1 - i];
+    }
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    received += moirai_chan_dropped(ins[0]) + moirai_chan_dropped(ins[1]);
+    CHECK_EQ(received, PICKS);
+    for (int i = 0; i < 2; i++) {
+        moirai_chan_put(ins[i]);
+        moirai_chan_put(chans[i]);
+    }
+}
+
+static int all_pick(void *arg)
+{
+    (void)arg;
+    for (size_t r = 0; r < ROWS; r++)
+        pick(&rows[r]);
+    return 0;
+}
+
+TEST(disciplines, can_be_waited_for_beside_others)
+{
+    with_each(all_pick, NULL);
+    with_seeds(20, all_pick, NULL);
 }
 
 /* --- prio ---------------------------------------------------------------- */
