@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chan.c - what a message costs: chan (one sender, one receiver), chan-44 (four
- * of each), chan-batch (one of each, 64 messages at a time), ns per message;
- * pingpong over two channels without a buffer, ns per round trip.
+ * of each), chan-batch (one of each, 64 messages at a time), select (one sends
+ * to three channels by turns, one selects), ns per message; pingpong over two
+ * channels without a buffer, ns per round trip.
  */
 #include "task.h"
 
@@ -176,6 +177,74 @@ static void pingpong(const struct bench *bench)
            0);
 }
 
+/* --- select --------------------------------------------------------------- */
+
+#define SELECTED 3
+
+struct selecting {
+    struct moirai_chan *chans[SELECTED];
+    int64_t n, sum;
+};
+
+static int send_by_turns(void *arg)
+{
+    struct selecting *selecting = arg;
+
+    for (int64_t i = 0; i < selecting->n; i++)
+        bench_need(moirai_chan_send(selecting->chans[i % SELECTED], &i,
+                                    MOIRAI_NEVER), "send");
+    return 0;
+}
+
+static int select_all(void *arg)
+{
+    struct selecting *selecting = arg;
+    int64_t message[SELECTED], sum = 0;
+    struct moirai_case cases[SELECTED] = {
+        MOIRAI_ON_RECV(selecting->chans[0], &message[0]),
+        MOIRAI_ON_RECV(selecting->chans[1], &message[1]),
+        MOIRAI_ON_RECV(selecting->chans[2], &message[2]),
+    };
+
+    for (int64_t i = 0; i < selecting->n; i++) {
+        int64_t which = moirai_select(cases, SELECTED, MOIRAI_NEVER);
+
+        bench_need(which < 0 ? (int)which : cases[which].result, "select");
+        sum += message[which];
+    }
+    selecting->sum = sum;
+    return 0;
+}
+
+static int64_t run_selecting(void *arg)
+{
+    struct selecting *selecting = arg;
+    struct moirai_scope scope;
+    int64_t start, ns;
+
+    for (int i = 0; i < SELECTED; i++)
+        selecting->chans[i] = bench_chan(CAPACITY);
+    start = bench_clock();
+    bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "a scope");
+    bench_need(moirai_spawn(&scope, send_by_turns, selecting), "a task");
+    bench_need(moirai_spawn(&scope, select_all, selecting), "a task");
+    bench_need(moirai_scope_end(&scope), "the scope");
+    ns = bench_clock() - start;
+    for (int i = 0; i < SELECTED; i++)
+        moirai_chan_put(selecting->chans[i]);
+    bench_expect("sum", selecting->sum,
+                 selecting->n * (selecting->n - 1) / 2);
+    return ns;
+}
+
+static void selects(const struct bench *bench)
+{
+    struct selecting selecting = { .n = (int64_t)bench_scaled(bench, 1e6, 1) };
+    double ns = bench_task_median(bench, run_selecting, &selecting);
+
+    bench_print("ns", ns / (double)selecting.n);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
@@ -183,6 +252,7 @@ int main(int argc, char **argv)
         { "chan-44", four_to_four },
         { "chan-batch", batches },
         { "pingpong", pingpong },
+        { "select", selects },
         { NULL, NULL },
     };
 

@@ -206,7 +206,7 @@ int mo_chan_attach(struct mo_chan *c, uint32_t mode,
     int rc = 0;
 
     endpoint->to = c;
-    endpoint->mode = mode;
+    endpoint->mode = mode | (c->ops->can != NULL ? MO_CHAN_CAN : 0);
     endpoint->references = 1;
     mo_chan_lock(c);
     if (c->ops->attach != NULL)
@@ -308,7 +308,7 @@ int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
 
     if (chan == NULL)
         return -EBADF;
-    if (mode == 0 || (mode & ~chan->mode) != 0)
+    if (mode == 0 || (mode & ~(chan->mode & MOIRAI_BOTH)) != 0)
         return -EINVAL;
     if (!mo_runtime_usable(chan->to->runtime))
         return mo_runtime_refusal(chan->to->runtime);
@@ -338,8 +338,10 @@ static uint32_t take_out(struct mo_queue *queue, struct mo_queue *woken)
         struct mo_node *node = queue->first;
 
         mo_queue_remove(queue, node);
-        if (mo_wait_claim(node->waiter))
-            mo_queue_add(woken, node);
+        if (!mo_wait_claim(node->waiter))
+            continue;
+        mo_wait_chose(node);
+        mo_queue_add(woken, node);
     }
     return n;
 }

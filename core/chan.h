@@ -51,10 +51,13 @@ struct mo_chan {
     struct moirai_elem elem;        /* constant but for drop and ctx */
 };
 
+/* In the mode of an endpoint: its discipline can tell what it could do. */
+#define MO_CHAN_CAN 4u
+
 struct moirai_chan {                /* constant, but for the count */
     struct mo_chan *to;
     void *view;                     /* the discipline's, filled by attach */
-    uint32_t mode;
+    uint32_t mode;                  /* and MO_CHAN_CAN */
     MO_ATOMIC(uint32_t) references;
 };
 
@@ -143,6 +146,14 @@ bool mo_chan_detach(struct moirai_chan *endpoint, bool *closed);
 
 /* The runtime that the caller means; NULL: none. */
 struct moirai_runtime *mo_chan_runtime(struct moirai_runtime *runtime);
+
+/* Would the store take a message, or give one, through this endpoint, now? Of
+ * a discipline that can tell. The lock is held. */
+static inline bool mo_chan_can(struct mo_chan *c, struct moirai_chan *chan,
+                               uint32_t mode)
+{
+    return c->ops->can(c->state, chan->view, mode);
+}
 
 /* Makes claimed waiters go on, oldest first. No lock is held. */
 void mo_chan_wake(struct mo_queue *woken, int result);

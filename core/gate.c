@@ -116,10 +116,12 @@ static void claim_all(struct mo_queue *queue, struct mo_queue *claimed,
 
     while ((node = queue->first) != NULL) {
         mo_queue_remove_first(queue);
-        if (mo_wait_claim_quick(node->waiter))
+        if (mo_wait_claim_quick(node->waiter)) {
+            mo_wait_chose(node);
             mo_queue_add(claimed, node);
-        else if (node->which == 0)
+        } else if (node->which == 0) {
             node->message = (void *)(intptr_t)result;
+        }
     }
 }
 

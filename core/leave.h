@@ -85,8 +85,7 @@ static inline void mo_limit_forks(struct mo_worker *w,
 /* The task that is about to run is this worker's current one. */
 static inline void mo_take_up(struct mo_worker *w, struct moirai_task *task)
 {
-    if (__builtin_expect(task->scope != w->owed_scope
-                         && w->owed_scope != NULL, 0))
+    if (__builtin_expect(w->owed != 0 && task->scope != w->owed_scope, 0))
         mo_scope_settle(w);
     w->task = task;
 }
@@ -104,13 +103,13 @@ static inline void mo_resume(struct mo_worker *w, struct moirai_task *task)
 /* Is it time for the loop to look around? */
 static inline bool mo_look_is_due(struct mo_worker *w)
 {
-    return mo_load_relaxed(&w->quick) == 0
-        || mo_load_relaxed(&w->inbox) != NULL;
+    return w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL;
 }
 
 static inline void mo_take_turn(struct mo_worker *w)
 {
-    mo_store_relaxed(&w->quick, mo_load_relaxed(&w->quick) - 1);
+    w->turns_left--;
+    mo_store_relaxed(&w->turns, mo_load_relaxed(&w->turns) + 1);
 }
 
 /* Leaves the running fiber, which is its task's, for `task` (NULL: whatever
@@ -223,6 +222,7 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
 /* The ways to commit a wait; see wait.c. */
 void mo_commit_locked(void *waiter);
 void mo_commit_timed(void *waiter);
+void mo_commit_select(void *waiter);
 void mo_commit_published(void *waiter);
 
 /* A task may have a deadline of its own, for everything it waits for that it
@@ -247,6 +247,8 @@ static inline void (*mo_commit_of(const struct mo_wait *how,
 {
     if (how->publish != NULL)
         return mo_commit_published;
+    if (how->kind == MO_WAIT_SELECT)
+        return mo_commit_select;
     if (deadline_ns == MOIRAI_NEVER && how->lock != NULL)
         return mo_commit_locked;
     return mo_commit_timed;

@@ -16,10 +16,11 @@
 #include "name.h"
 #include "once.h"
 #include "pool.h"
+#include "select.h"
 #include "sync.h"
 #include "worker.h"
 
-#define SHOWN 4                     /* tasks of a scope named one by one */
+#define SHOWN 4                     /* tasks of a scope, cases of a select */
 
 static void name_fiber(struct mo_line *line, const struct mo_fiber *fiber)
 {
@@ -34,15 +35,8 @@ static void name_fiber(struct mo_line *line, const struct mo_fiber *fiber)
     }
 }
 
-void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
+static void name_channel(struct mo_line *line, const struct mo_chan *c)
 {
-    uint32_t kind = mo_load_relaxed(&waiter->kind);
-    const struct mo_chan *c = waiter->object;
-
-    mo_line_text(line, mo_wait_name(kind));
-    if ((kind != MO_WAIT_SEND && kind != MO_WAIT_RECV) || c == NULL)
-        return;
-    mo_line_text(line, " on ");
     if (c->name != NULL) {
         mo_line_text(line, "\"");
         mo_line_text(line, c->name->text);
@@ -53,6 +47,59 @@ void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
     mo_line_text(line, " (");
     mo_line_text(line, c->plugin);
     mo_line_text(line, ")");
+}
+
+static void name_case(struct mo_line *line, const struct moirai_case *it)
+{
+    static const char *const names[] = {
+        [MOIRAI_CASE_SEND] = "send on ",
+        [MOIRAI_CASE_RECV] = "receive on ",
+        [MOIRAI_CASE_TIME] = "the clock",
+        [MOIRAI_CASE_TASK] = "the end of a task",
+        [MOIRAI_CASE_GATE] = "an event or latch",
+    };
+
+    mo_line_text(line, names[it->kind]);
+    if (it->kind == MOIRAI_CASE_SEND || it->kind == MOIRAI_CASE_RECV)
+        name_channel(line, ((const struct moirai_chan *)it->object)->to);
+}
+
+static bool is_awaited(const struct moirai_case *it)
+{
+    return it->kind == MOIRAI_CASE_TIME
+        || (it->kind != MOIRAI_CASE_OFF && it->object != NULL);
+}
+
+static void name_cases(struct mo_line *line, const struct mo_select *s)
+{
+    unsigned shown = 0;
+    size_t i = 0;
+
+    mo_line_text(line, " of ");
+    mo_line_number(line, s->n);
+    mo_line_text(line, s->n == 1 ? " case" : " cases");
+    for (; i < s->n && shown < SHOWN; i++) {
+        if (!is_awaited(&s->cases[i]))
+            continue;
+        mo_line_text(line, shown++ == 0 ? ": " : ", ");
+        name_case(line, &s->cases[i]);
+    }
+    mo_line_text(line, i < s->n ? ", ..." : "");
+}
+
+void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
+{
+    uint32_t kind = mo_load_relaxed(&waiter->kind);
+
+    mo_line_text(line, mo_wait_name(kind));
+    if (waiter->object == NULL)
+        return;
+    if (kind == MO_WAIT_SEND || kind == MO_WAIT_RECV) {
+        mo_line_text(line, " on ");
+        name_channel(line, waiter->object);
+    } else if (kind == MO_WAIT_SELECT) {
+        name_cases(line, waiter->object);
+    }
 }
 
 static void count_ends(struct mo_line *line, uint32_t n, const char *doing)
@@ -143,6 +190,8 @@ static void party_of_gate(struct mo_line *line, const struct mo_waiter *waiter,
     else if (kind == MO_WAIT_GROUP)
         party_of_count(line, &group->count, " that is not done",
                        " that are not done");
+    else if (kind == MO_WAIT_FUTURE)
+        mo_line_text(line, "whoever completes it");
     else if (kind == MO_WAIT_COND)
         mo_line_text(line, "whoever signals it");
     else if (kind == MO_WAIT_SEMAPHORE)
@@ -220,6 +269,8 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
         party_of_scope(line, waiter);
     else if (kind == MO_WAIT_FRAME)
         party_of_frame(line, waiter);
+    else if (kind == MO_WAIT_RESOURCE)
+        mo_line_text(line, "whoever has been lent one of the pool");
     else if (kind == MO_WAIT_LIMIT)
         mo_line_text(line, "what the limit allows, and who came before it");
     else if (kind == MO_WAIT_BLOCK

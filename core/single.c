@@ -12,6 +12,8 @@
 
 #include "leave.h"
 
+#define MO_INLINE inline __attribute__((always_inline))
+
 /* Is this a task of the channel's runtime that may do so? */
 static inline bool is_plain(const struct mo_worker *w,
                             const struct moirai_chan *chan, uint32_t mode)
@@ -102,7 +104,7 @@ static MO_COLD int recv_unusual(struct moirai_chan *chan, void *message,
     return mo_recv_rest(&to, deadline_ns);
 }
 
-static inline int send_locked(struct moirai_chan *chan, const void *message,
+static MO_INLINE int send_locked(struct moirai_chan *chan, const void *message,
                               int64_t deadline_ns)
 {
     struct mo_chan *c = chan->to;
@@ -110,7 +112,7 @@ static inline int send_locked(struct moirai_chan *chan, const void *message,
     if (c->closed || c->senders.first != NULL)
         return send_unusual(chan, message, deadline_ns);
     if (c->receivers.first != NULL) {
-        if (!c->handoff)
+        if (!c->handoff || c->receivers.first->which != 0)
             return send_unusual(chan, message, deadline_ns);
         meet(c, &c->receivers, NULL, message);
         return 0;
@@ -128,16 +130,18 @@ static inline int send_locked(struct moirai_chan *chan, const void *message,
 
         return wait_in(&c->senders, &from, MO_WAIT_SEND, deadline_ns);
     }
-    return send_unusual(chan, message, deadline_ns);
+    mo_chan_unlock(c);
+    return -EAGAIN;
 }
 
-static inline int recv_locked(struct moirai_chan *chan, void *message,
+static MO_INLINE int recv_locked(struct moirai_chan *chan, void *message,
                               int64_t deadline_ns)
 {
     struct mo_chan *c = chan->to;
+    int rc;
 
     if (c->senders.first != NULL) {
-        if (!c->rendezvous || c->closed)
+        if (!c->rendezvous || c->closed || c->senders.first->which != 0)
             return recv_unusual(chan, message, deadline_ns);
         meet(c, &c->senders, message, NULL);
         return 0;
@@ -153,7 +157,23 @@ static inline int recv_locked(struct moirai_chan *chan, void *message,
 
         return wait_in(&c->receivers, &to, MO_WAIT_RECV, deadline_ns);
     }
-    return recv_unusual(chan, message, deadline_ns);
+    if (c->views)
+        return recv_unusual(chan, message, deadline_ns);
+    rc = c->closed ? -EPIPE : -EAGAIN;
+    mo_chan_unlock(c);
+    return rc;
+}
+
+int mo_send_now(struct moirai_chan *chan, const void *message)
+{
+    mo_chan_lock(chan->to);
+    return send_locked(chan, message, MOIRAI_NOW);
+}
+
+int mo_recv_now(struct moirai_chan *chan, void *message)
+{
+    mo_chan_lock(chan->to);
+    return recv_locked(chan, message, MOIRAI_NOW);
 }
 
 /* A plain thread, or one that is refused. */

@@ -28,19 +28,26 @@
 /* Longest block that is kept for the next time. */
 #define KEEP_BYTES 65536
 
-static void drop(struct moirai_chan_sink *sink, const void *message)
+static void retire(struct moirai_chan_sink *sink, const void *message)
 {
     struct mo_spill *s = (struct mo_spill *)sink;
     struct mo_chan *c = s->chan;
 
-    s->dropped++;
-    mo_count_dropped(c->runtime, 1);
     if (c->elem.drop == NULL)
         return;
     if (s->length == s->room)
         mo_panic("channel plugin %s discards more messages than it was given",
                  c->plugin);
     mo_copy(s->at + s->length++ * c->bytes, message, c->bytes);
+}
+
+static void drop(struct moirai_chan_sink *sink, const void *message)
+{
+    struct mo_spill *s = (struct mo_spill *)sink;
+
+    s->dropped++;
+    mo_count_dropped(s->chan->runtime, 1);
+    retire(sink, message);
 }
 
 int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
@@ -58,6 +65,7 @@ int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
     if (s == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
     s->sink.drop = drop;
+    s->sink.retire = retire;
     s->chan = c;
     s->policy = policy;
     c->spill = s;
@@ -118,7 +126,8 @@ size_t mo_spill_push(struct mo_chan *c, void *endpoint, const void *first,
     size_t most = n <= SIZE_MAX / 2 ? make_room(s, 2 * n) / 2 : 0;
     size_t done;
 
-    if (n > most)
+    s->starved = n > most;
+    if (s->starved)
         n = most;
     if (n == 0)
         return 0;
@@ -136,9 +145,7 @@ int mo_spill_refusal(const struct mo_chan *c)
 
     if (s->policy == MO_SPILL_ERROR)
         return -ENOBUFS;
-    if (c->elem.drop != NULL && s->room - s->length < 2)
-        return -ENOMEM;
-    return 0;
+    return s->starved ? -ENOMEM : 0;
 }
 
 struct mo_scraps mo_spill_take(struct mo_chan *c)

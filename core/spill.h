@@ -16,6 +16,7 @@ struct mo_spill {                   /* by the channel's lock */
     char *at;                       /* dropped, and not yet destroyed */
     size_t room;                    /* for so many messages */
     size_t length;
+    bool starved;                   /* the last push was short of memory */
     uint64_t dropped;               /* in all */
 };
 

@@ -20,8 +20,15 @@
  * may be read and written under the lock, even if the waiter's claim has just
  * been lost. If the last message was moved in that gap, the operation has
  * succeeded, and says so: the claim decides who wakes the waiter, the lock
- * what happened. A wait on several channels at once (a select) is different:
- * there the claim must come before the first message moves.
+ * what happened.
+ *
+ * A wait on several channels at once (a select) is different: nothing of it may
+ * move before its claim is won, since another channel may serve it. So whoever
+ * could serve it claims first, and then moves its one message. A store may
+ * still refuse: then the select is made to look at all its cases anew, which
+ * needs no more than that it is woken without being told of a case. To spare it
+ * that, the store is asked first. A select that is only about to wait cannot be
+ * claimed: it is passed over, and will look anew too (wait.h).
  *
  * A cancelled task is refused also where it need not wait, unless it only
  * tries (MOIRAI_NOW): a loop over a channel that is never full or empty must
@@ -78,6 +85,11 @@ static size_t pop(struct mo_chan *c, struct mo_lent *to)
     return n;
 }
 
+static inline bool of_select(const struct mo_node *node)
+{
+    return __builtin_expect(node->which != 0, 0);
+}
+
 /* Takes a waiter out if it has got enough. */
 static bool served(struct mo_queue *queue, struct mo_node *node,
                    struct mo_queue *woken)
@@ -87,9 +99,51 @@ static bool served(struct mo_queue *queue, struct mo_node *node,
     if (lent->least != 0)
         return false;
     mo_queue_remove(queue, node);
-    if (mo_wait_claim(node->waiter))
-        mo_queue_add(woken, node);
+    if (of_select(node))
+        mo_wait_chose(node);
+    else if (!mo_wait_claim(node->waiter))
+        return true;
+    mo_queue_add(woken, node);
     return true;
+}
+
+/* The store refused a waiter. A select was claimed for that. */
+static void in_vain(struct mo_queue *queue, struct mo_node *node,
+                    struct mo_queue *woken)
+{
+    if (!of_select(node))
+        return;
+    mo_queue_remove(queue, node);
+    mo_queue_add(woken, node);
+}
+
+/* The oldest waiter whose message may be moved; NULL: there is none. */
+static struct mo_node *partner(struct mo_queue *queue)
+{
+    struct mo_node *node;
+
+    while ((node = queue->first) != NULL && of_select(node)
+           && !mo_wait_claim(node->waiter))
+        mo_queue_remove(queue, node);
+    return node;
+}
+
+enum grip { GRIP_NONE, GRIP_GONE, GRIP_HELD };
+
+/* May a message of this waiter go to the store, or come from there, now? */
+static enum grip take_hold(struct mo_chan *c, struct mo_queue *queue,
+                           struct mo_node *node, uint32_t mode)
+{
+    struct mo_lent *lent = node->message;
+
+    if (!of_select(node))
+        return GRIP_HELD;
+    if (!mo_chan_can(c, lent->chan, mode))
+        return GRIP_NONE;
+    if (mo_wait_claim(node->waiter))
+        return GRIP_HELD;
+    mo_queue_remove(queue, node);
+    return GRIP_GONE;
 }
 
 /* Waiting senders' messages into the store. */
@@ -98,7 +152,17 @@ static bool refill(struct mo_chan *c, struct mo_queue *woken)
     bool moved = false;
     struct mo_node *node;
 
-    while ((node = c->senders.first) != NULL && push(c, node->message) != 0) {
+    while ((node = c->senders.first) != NULL) {
+        enum grip grip = take_hold(c, &c->senders, node, MOIRAI_SEND);
+
+        if (grip == GRIP_GONE)
+            continue;
+        if (grip == GRIP_NONE)
+            break;
+        if (push(c, node->message) == 0) {
+            in_vain(&c->senders, node, woken);
+            break;
+        }
         moved = true;
         if (!served(&c->senders, node, woken))
             break;
@@ -114,12 +178,19 @@ static bool feed(struct mo_chan *c, struct mo_queue *woken)
     struct mo_node *next;
 
     for (node = c->receivers.first; node != NULL; node = next) {
+        enum grip grip;
+        bool done;
+
         next = node->next;
-        if (pop(c, node->message) != 0)
+        grip = take_hold(c, &c->receivers, node, MOIRAI_RECV);
+        done = grip == GRIP_GONE;
+        if (grip == GRIP_HELD && pop(c, node->message) != 0) {
             moved = true;
-        else if (!c->views)
-            break;
-        if (!served(&c->receivers, node, woken) && !c->views)
+            done = served(&c->receivers, node, woken);
+        } else if (grip == GRIP_HELD) {
+            in_vain(&c->receivers, node, woken);
+        }
+        if (!done && !c->views)
             break;
     }
     return moved;
@@ -147,7 +218,7 @@ static void offer(struct mo_chan *c, struct mo_lent *from,
     bool again = true;
 
     while (c->handoff && from->left != 0
-           && (node = c->receivers.first) != NULL) {
+           && (node = partner(&c->receivers)) != NULL) {
         hand_over(c, node->message, from);
         served(&c->receivers, node, woken);
     }
@@ -166,7 +237,7 @@ static void collect(struct mo_chan *c, struct mo_lent *to,
     struct mo_node *node;
 
     while (c->rendezvous && !c->closed && to->left != 0
-           && (node = c->senders.first) != NULL) {
+           && (node = partner(&c->senders)) != NULL) {
         hand_over(c, to, node->message);
         served(&c->senders, node, woken);
     }
@@ -297,6 +368,60 @@ int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns)
             return rc;
         mo_chan_lock(c);
     }
+}
+
+/* Does anybody wait there but this node's own select? */
+static bool others_wait(const struct mo_queue *queue,
+                        const struct mo_node *node)
+{
+    const struct mo_node *other = queue->first;
+
+    while (other != NULL && other->waiter == node->waiter)
+        other = other->next;
+    return other != NULL;
+}
+
+/* Would a send or receive that only tries do anything? */
+static bool would_go_on(struct mo_chan *c, const struct mo_node *node,
+                        uint32_t mode)
+{
+    const struct mo_lent *lent = node->message;
+
+    if (c->closed)
+        return true;
+    if (mode == MOIRAI_SEND)
+        return (c->handoff && others_wait(&c->receivers, node))
+            || why_not_send(c, MOIRAI_NEVER) != 0
+            || (c->senders.first == NULL && !c->rendezvous
+                && mo_chan_can(c, lent->chan, mode));
+    return (c->rendezvous && others_wait(&c->senders, node))
+        || (!c->rendezvous && mo_chan_can(c, lent->chan, mode))
+        || why_not_recv(c, lent->chan, MOIRAI_NEVER) != 0;
+}
+
+bool mo_chan_arm(struct mo_node *node, uint32_t mode)
+{
+    struct mo_chan *c = ((struct mo_lent *)node->message)->chan->to;
+    bool armed;
+
+    mo_chan_lock(c);
+    armed = !would_go_on(c, node, mode);
+    if (armed)
+        mo_queue_add(mode == MOIRAI_SEND ? &c->senders : &c->receivers, node);
+    mo_chan_unlock(c);
+    return armed;
+}
+
+void mo_chan_disarm(struct mo_node *node, uint32_t mode)
+{
+    struct mo_lent *lent = node->message;
+    struct mo_chan *c = lent->chan->to;
+    struct mo_queue *queue = mode == MOIRAI_SEND ? &c->senders : &c->receivers;
+
+    mo_chan_lock(c);
+    if (mo_queue_holds(queue, node))
+        mo_queue_remove(queue, node);
+    mo_chan_unlock(c);
 }
 
 int mo_chan_refused(const struct moirai_chan *chan, uint32_t mode,

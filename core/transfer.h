@@ -89,6 +89,19 @@ int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns);
 /* The store has changed: serves those who wait for it. No lock is held. */
 void mo_chan_settle(struct mo_chan *c);
 
+/* Sends or receives one message of a usable endpoint, if it can at once: 0,
+ * -EAGAIN, -EPIPE. Counts nothing. */
+int mo_send_now(struct moirai_chan *chan, const void *message);
+int mo_recv_now(struct moirai_chan *chan, void *message);
+
+/* For a select that is about to wait: queues its node, unless the message that
+ * it lends could be moved now; false then. Other nodes of that select count as
+ * nobody. */
+bool mo_chan_arm(struct mo_node *node, uint32_t mode);
+
+/* The select does not wait any more: takes its node out, if it is there. */
+void mo_chan_disarm(struct mo_node *node, uint32_t mode);
+
 /* The wait of `node` in `queue` ended with an error, `rc`. Takes the node out;
  * 0 if all was moved before that. */
 int mo_chan_give_up(struct mo_queue *queue, struct mo_node *node, int rc);

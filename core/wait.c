@@ -43,12 +43,14 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_LATCH] = "latch",
     [MO_WAIT_GROUP] = "wait group",
     [MO_WAIT_ONCE] = "once",
+    [MO_WAIT_FUTURE] = "future",
     [MO_WAIT_COND] = "condition",
     [MO_WAIT_SEMAPHORE] = "semaphore",
     [MO_WAIT_BARRIER] = "barrier",
     [MO_WAIT_BLOCK] = "blocking call",
     [MO_WAIT_SELECT] = "select",
     [MO_WAIT_LIMIT] = "limit",
+    [MO_WAIT_RESOURCE] = "resource",
 };
 
 const char *mo_wait_name(uint32_t kind)
@@ -120,8 +122,10 @@ bool mo_wait_claim(struct mo_waiter *waiter)
 {
     uint32_t found = mo_load(&waiter->claim);
 
-    for (uint32_t round = 0; waits(found);) {
-        if (found & MO_CLAIM_SEEN)
+    for (uint32_t round = 0; waits(found) || found == MO_CLAIM_ARMING;) {
+        if (found == MO_CLAIM_ARMING)
+            mo_cas(&waiter->claim, &found, MO_CLAIM_POKED);
+        else if (found & MO_CLAIM_SEEN)
             found = look_again(waiter, round++);
         else if (mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN))
             return true;
@@ -220,6 +224,37 @@ void mo_commit_timed(void *arg)
         mo_idle_deadline(w->runtime, deadline);
 }
 
+/* The commit of a select. Its lock is nobody else's: it keeps the task from
+ * going on, once the claim is open, before all is done here. */
+void mo_commit_select(void *arg)
+{
+    struct mo_waiter *waiter = arg;
+    struct mo_worker *w = mo_here();
+    int64_t deadline = waiter->deadline_ns;
+    uint32_t *lock = waiter->lock;
+    bool timed = deadline != MOIRAI_NEVER;
+    bool first = false;
+    int why = 0;
+
+    if (timed) {
+        mo_lock_take(&w->timers.lock);
+        first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
+    }
+    if (mo_swap(&waiter->claim, MO_CLAIM_OPEN) == MO_CLAIM_POKED)
+        why = -EAGAIN;
+    else if (mo_task_cancelled(waiter->fiber->task))
+        why = -ECANCELED;
+    if (why != 0 && !mo_wait_claim(waiter))
+        why = 0;
+    if (timed)
+        mo_lock_drop(&w->timers.lock);
+    mo_word_unlock(lock);
+    if (why != 0)
+        mo_wait_end(waiter, why);
+    else if (first)
+        mo_idle_deadline(w->runtime, deadline);
+}
+
 /* The commit of a wait that is announced by one atomic word. */
 void mo_commit_published(void *arg)
 {
@@ -251,11 +286,15 @@ static int wait_native(const struct mo_wait *how)
 {
     struct mo_waiter *waiter = how->waiter;
     uint32_t *lock = how->lock;
+    bool again;
 
     mo_wait_describe(how);
-    mo_store(&waiter->claim, MO_CLAIM_OPEN);
+    again = mo_swap(&waiter->claim, MO_CLAIM_OPEN) == MO_CLAIM_POKED
+        && mo_wait_claim(waiter);
     if (lock != NULL)
         mo_word_unlock(lock);
+    if (again)
+        return -EAGAIN;
     if (!mo_park(waiter->parker, waiter->deadline_ns)) {
         if (mo_wait_claim(waiter))
             return -ETIMEDOUT;

@@ -47,12 +47,14 @@ enum mo_wait_kind {
     MO_WAIT_LATCH,
     MO_WAIT_GROUP,
     MO_WAIT_ONCE,
+    MO_WAIT_FUTURE,
     MO_WAIT_COND,
     MO_WAIT_SEMAPHORE,
     MO_WAIT_BARRIER,
     MO_WAIT_BLOCK,
     MO_WAIT_SELECT,
     MO_WAIT_LIMIT,
+    MO_WAIT_RESOURCE,
     MO_WAIT_KINDS
 };
 
@@ -60,7 +62,10 @@ enum mo_claim {
     MO_CLAIM_IDLE,                  /* not waiting */
     MO_CLAIM_OPEN,                  /* whoever comes first ends the wait */
     MO_CLAIM_MASKED,                /* the same, but cancellation must not */
-    MO_CLAIM_TAKEN                  /* ended; the winner is about to say so */
+    MO_CLAIM_TAKEN,                 /* ended; the winner is about to say so */
+    MO_CLAIM_ARMING = 8,            /* a select queues itself here and there */
+    MO_CLAIM_POKED = 16             /* the same, and somebody came by: it has
+                                     * to look again before it waits */
 };
 
 /* With OPEN or MASKED: somebody looks at the stack, and nobody may end the wait
@@ -88,7 +93,7 @@ struct mo_node {
     struct mo_node *next, *prev;
     struct mo_waiter *waiter;
     void *message;                  /* where it is taken from or put */
-    uint32_t which;                 /* the object's, or a select's case */
+    uint32_t which;                 /* not 0: a select's, of this case */
 };
 
 struct mo_queue {                   /* of nodes, oldest first */
@@ -165,7 +170,10 @@ int mo_wait(const struct mo_wait *wait);
 void mo_wait_drop_exceptions(void);
 
 /* Tries to end a wait. On true the caller alone may write to what the waiter
- * lent, and must call mo_wait_end soon. The object's lock is held. */
+ * lent, and must call mo_wait_end soon. On false its node is to be taken out of
+ * the queue: the wait was ended by another, or it is a select that has not
+ * begun to wait, and now will look at all its cases anew. The object's lock is
+ * held. */
 bool mo_wait_claim(struct mo_waiter *waiter);
 
 /* The same, expecting that nobody else has. */
@@ -175,6 +183,14 @@ static inline bool mo_wait_claim_quick(struct mo_waiter *waiter)
 
     return __builtin_expect(mo_cas(&waiter->claim, &found, MO_CLAIM_TAKEN), 1)
         || mo_wait_claim(waiter);
+}
+
+/* Tells a claimed select which of its cases went on; for nodes of others it
+ * does nothing. */
+static inline void mo_wait_chose(struct mo_node *node)
+{
+    if (__builtin_expect(node->which != 0, 0))
+        node->waiter->object = node;
 }
 
 /* Makes a claimed waiter go on, with this result. Preferably after dropping

@@ -26,7 +26,7 @@ floors='
 3 handle host idle leave link local loop name par pool radix radix_key reason roster runtime.h
 3 scope select single sort span stats sync task time timer trace
 3 event gate once owner spill
-3 barrier cond event gate once owner semaphore
+3 barrier cond event future gate once owner semaphore
 3 transfer wait watch worker
 4 flow/* runtime
 '

@@ -23,7 +23,8 @@ for header in yaml.h ltdl.h libltdl; do
         [ ! -e "$folder/$header" ] || ln -sf "$folder/$header" "$work/$header"
     done
 done
-for plugin in chan_ring sched_fifo sched_sim sched_steal stack_heap; do
+for plugin in chan_broadcast chan_latest chan_list chan_prio chan_ring chan_steal \
+    sched_fifo sched_sim sched_steal stack_heap; do
     echo "MO_BUILTIN(${plugin%%_*}, ${plugin#*_})"
 done >"$work/builtin_list.h"
 

@@ -18,26 +18,18 @@
 #include <errno.h>
 #include <string.h>
 
-#include "worker.h"
+#include "flow/chance.h"
 
 #define LONGEST (MOIRAI_NEVER / 4)
 #define MOST 1000000u               /* so that hundredths of it fit */
-
-static uint32_t choose(uint32_t n)
-{
-    struct mo_worker *w = mo_self();
-    struct mo_os *os = w != NULL ? w->runtime->os : mo_os_here();
-
-    return os->choose(os, n);
-}
 
 /* A number in [0, n]: of steps and within one, as a choice has 32 bits. */
 static int64_t draw(int64_t n)
 {
     int64_t step = (n >> 31) + 1;
-    int64_t at = choose((uint32_t)(n / step) + 1) * step;
+    int64_t at = mo_chance((uint32_t)(n / step) + 1) * step;
 
-    at += choose((uint32_t)step);
+    at += mo_chance((uint32_t)step);
     return at < n ? at : n;
 }
 

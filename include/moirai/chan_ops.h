@@ -111,10 +111,14 @@ static inline bool moirai_ring_pop(struct moirai_ring *ring, void *message)
     return true;
 }
 
-/* Takes messages that are dropped: counts them, and sees to it that they are
- * destroyed, later and elsewhere. Borrows the message's bytes. */
+/* Takes messages that are discarded, and sees to it that they are destroyed,
+ * later and elsewhere. Borrows the message's bytes. */
 struct moirai_chan_sink {
+    /* Somebody should have got it, and did not: it is counted. */
     void (*drop)(struct moirai_chan_sink *sink, const void *message);
+
+    /* All who should have got it did. */
+    void (*retire)(struct moirai_chan_sink *sink, const void *message);
 };
 
 struct moirai_chan_ops {
@@ -169,9 +173,9 @@ struct moirai_chan_ops {
 
     /* Optional; required of one that discards messages. Called once, after
      * init; the sink outlives the state. What a push discards is given to
-     * sink->drop, each message once, before its bytes are written over. A push
-     * of n discards n at most, of those stored and those just come; nothing
-     * but push discards. */
+     * sink->drop or sink->retire, each message once, before its bytes are
+     * written over. A push of n discards n at most, of those stored and those
+     * just come; nothing but push discards. */
     void (*discard_to)(void *state, struct moirai_chan_sink *sink);
 
     /* Optional. Messages that this endpoint would have got, had it been

@@ -10,11 +10,14 @@
 #include <moirai/error.h>
 #include <moirai/event.h>
 #include <moirai/fork.h>
+#include <moirai/future.h>
 #include <moirai/limit.h>
 #include <moirai/par.h>
+#include <moirai/resource.h>
 #include <moirai/retry.h>
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
+#include <moirai/select.h>
 #include <moirai/simd.h>
 #include <moirai/span.h>
 #include <moirai/stream.h>

@@ -21,6 +21,7 @@ union thing {
     struct moirai_latch latch;
     struct moirai_waitgroup group;
     struct moirai_semaphore semaphore;
+    struct moirai_future *future;
     struct {
         struct moirai_mutex mutex;
         struct moirai_cond cond;
@@ -35,6 +36,7 @@ struct kind {
     void (*close)(union thing *thing);
     int (*wait)(union thing *thing, int64_t deadline_ns);
     void (*open)(union thing *thing);
+    void (*drop)(union thing *thing);   /* after it was opened; or NULL */
 };
 
 static void close_event(union thing *thing)
@@ -134,12 +136,37 @@ static void open_cond(union thing *thing)
     CHECK_EQ(moirai_mutex_unlock(&thing->guarded.mutex), 0);
 }
 
+static void close_future(union thing *thing)
+{
+    CHECK_EQ(moirai_future_make(sizeof(int), NULL, &thing->future), 0);
+}
+
+static int wait_future(union thing *thing, int64_t deadline_ns)
+{
+    int value = 0;
+    int rc = moirai_future_wait(thing->future, deadline_ns, &value);
+
+    CHECK_EQ(value, rc == 0 ? 5 : 0);
+    return rc;
+}
+
+static void open_future(union thing *thing)
+{
+    CHECK_EQ(moirai_future_set(thing->future, &(int){ 5 }), 0);
+}
+
+static void drop_future(union thing *thing)
+{
+    moirai_future_put(thing->future);
+}
+
 static const struct kind kinds[] = {
-    { "event", close_event, wait_event, open_event },
-    { "latch", close_latch, wait_latch, open_latch },
-    { "wait group", close_group, wait_group, open_group },
-    { "semaphore", close_semaphore, wait_semaphore, open_semaphore },
-    { "condition", close_cond, wait_cond, open_cond },
+    { "event", close_event, wait_event, open_event, NULL },
+    { "latch", close_latch, wait_latch, open_latch, NULL },
+    { "wait group", close_group, wait_group, open_group, NULL },
+    { "semaphore", close_semaphore, wait_semaphore, open_semaphore, NULL },
+    { "condition", close_cond, wait_cond, open_cond, NULL },
+    { "future", close_future, wait_future, open_future, drop_future },
 };
 
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -160,6 +187,8 @@ static int for_each_kind(void (*body)(struct place *))
 
         place.kind->close(&place.thing);
         body(&place);
+        if (place.kind->drop != NULL)
+            place.kind->drop(&place.thing);
         memset(&place, 0xff, sizeof place);
     }
     return 0;
@@ -402,6 +431,7 @@ static void wait_in_child(struct place *p)
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
     with_end(rt);
+    p->kind->open(&p->thing);
 }
 
 TEST(gate, is_not_waited_for_in_a_forked_child)

@@ -186,3 +186,65 @@ TEST(reason, says_who_could_end_a_wait)
     moirai_chan_put(w.full);
     with_end(rt);
 }
+
+struct scarce {
+    struct moirai_limit limit;
+    struct moirai_resources *pool;
+};
+
+static int make_one(void **value, int64_t deadline_ns, void *arg)
+{
+    (void)deadline_ns;
+    *value = arg;
+    return 0;
+}
+
+static void destroy_one(void *value, void *arg)
+{
+    CHECK(value == arg);
+}
+
+static int acquire(void *arg)
+{
+    struct scarce *s = arg;
+
+    return moirai_limit_acquire(&s->limit, 1, MOIRAI_NEVER);
+}
+
+static int borrow(void *arg)
+{
+    struct scarce *s = arg;
+    struct moirai_resource lent;
+
+    return moirai_resource_get(s->pool, &lent, MOIRAI_NEVER);
+}
+
+TEST(reason, says_so_too_where_something_is_scarce)
+{
+    struct moirai_resources_config config = MOIRAI_RESOURCES_CONFIG_INIT;
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_resource lent;
+    struct moirai_scope scope;
+    struct scarce s;
+
+    config.most = 1;
+    config.create = make_one;
+    config.destroy = destroy_one;
+    config.arg = &s;
+    CHECK_EQ(moirai_limit_concurrent(&s.limit, 1), 0);
+    CHECK_EQ(moirai_resource_open(&s.pool, &config), 0);
+    CHECK_EQ(moirai_limit_acquire(&s.limit, 1, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_resource_get(s.pool, &lent, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, acquire, &s), 0);
+    CHECK_EQ(moirai_spawn(&scope, borrow, &s), 0);
+    appears(rt, ": limit for ");
+    appears(rt, "what the limit allows, and who came before it");
+    appears(rt, ": resource for ");
+    appears(rt, "whoever has been lent one of the pool");
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    CHECK_EQ(moirai_resource_put(&lent), 0);
+    CHECK_EQ(moirai_resource_close(s.pool, MOIRAI_NOW), 0);
+    with_end(rt);
+}

@@ -424,7 +424,7 @@ static int wait_to_be_cancelled(void *arg)
     struct store *s = arg;
 
     CHECK_EQ(moirai_mutex_lock(&s->mutex, MOIRAI_NEVER), 0);
-    CHECK_EQ(s->taken++, 0);
+    CHECK_EQ(with_add(&s->taken, 1), 1);
     CHECK_EQ(moirai_cond_wait(&s->more, &s->mutex, MOIRAI_NEVER), -ECANCELED);
     CHECK_EQ(s->made, 1);           /* it has the mutex again */
     CHECK_EQ(moirai_cond_wait(&s->more, &s->mutex, MOIRAI_NEVER), -ECANCELED);

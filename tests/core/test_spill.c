@@ -192,6 +192,44 @@ TEST(spill, sends_nothing_that_it_could_not_destroy)
     with_one(1, run_out, NULL);
 }
 
+/* --- whatever the discipline --------------------------------------------- */
+
+static int drop_anywhere(void *arg)
+{
+    static const char *const made[][5] = {
+        { "list", "limit=3", "overflow=drop-oldest" },
+        { "prio", "capacity=3", "level_bytes=0", "overflow=drop-oldest" },
+        { "steal", "capacity=3", "overflow=drop-oldest" },
+        { "broadcast", "capacity=3", "overflow=drop-oldest" },
+        { "latest", "overflow=drop-oldest" },
+    };
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+
+    (void)arg;
+    for (size_t m = 0; m < sizeof made / sizeof made[0]; m++) {
+        int64_t keeps = strcmp(made[m][0], "latest") == 0 ? 1 : 3;
+        struct moirai_chan *chan;
+
+        CHECK_EQ(moirai_chan_make(NULL, made[m][0], made[m] + 1, &elem, &chan,
+                                  NULL), 0);
+        for (int64_t i = 0; i < 10; i++)
+            CHECK_EQ(talk_send(chan, i, MOIRAI_NOW), 0);
+        CHECK_EQ(moirai_chan_dropped(chan), 10 - keeps);
+        for (int64_t i = 10 - keeps; i < 10; i++)
+            CHECK_EQ(talk_recv(chan, MOIRAI_NOW), i);
+        CHECK_EQ(talk_recv(chan, MOIRAI_NOW), -EAGAIN);
+        CHECK_EQ(moirai_chan_missed(chan),
+                 strcmp(made[m][0], "broadcast") == 0 ? 7 : 0);
+        moirai_chan_put(chan);
+    }
+    return 0;
+}
+
+TEST(spill, drops_the_oldest_of_any_discipline)
+{
+    with_each(drop_anywhere, NULL);
+}
+
 /* --- many at once -------------------------------------------------------- */
 
 #define ROUNDS 3000

@@ -106,7 +106,7 @@ for kind in install mprotect; do
 
     # Two workers may take the one fork there is from each other for ever, each
     # time on a new stack; then memory ends before a stack does.
-    under "$kind: endless forks" "$guard" MOIRAI_SCHEDULER__WORKERS=1 -- fork
+    under "$kind: endless forks" "$guard" MOIRAI_WORKERS=1 -- fork
     ok reported "$task needs more than its stack of 8 MiB"
 
     under "$kind: kill ends the task alone" "$guard" \

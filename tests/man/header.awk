@@ -40,7 +40,7 @@ function declaration(s,    name)
 
 function macro(line,    name, arguments)
 {
-    if (line !~ /^#define (moirai_|MOIRAI_)[A-Za-z_]*\(/)
+    if (line !~ /^#define (moirai_|MOIRAI_)[A-Za-z_]*[A-Za-z]\(/)
         return
     sub(/^#define /, "", line)
     name = line

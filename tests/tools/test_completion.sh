@@ -90,8 +90,12 @@ if command -v bash >/dev/null; then
     ok $? "bash: words that a key takes"
     offers "channels." check -s chan && asked nospace
     ok $? "bash: sections with names"
-    offers "channels.words.capacity= channels.words.delivery= \
-channels.words.home= channels.words.overflow= channels.words.plugin=" check -s channels.words.
+    offers "channels.words.age= channels.words.capacity= \
+channels.words.delivery= channels.words.home= channels.words.late= \
+channels.words.level_at= channels.words.level_bytes= channels.words.levels= \
+channels.words.limit= channels.words.limit_bytes= channels.words.overflow= \
+channels.words.plugin= channels.words.slow= channels.words.target_at= \
+channels.words.target_bytes=" check -s channels.words.
     ok $? "bash: keys below a name"
     # shellcheck disable=SC2016  # not to be expanded by anybody
     in_bash check -s 'channels.$(touch pwned)`touch pwned`.' && ! [ -e pwned ]

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select.c - one wait on many things.
+ *
+ * A call looks at its cases in the order that its rule gives, and the first
+ * that can go on does. If none can, it arms: queues a node with each, and waits
+ * for all of them by one claim (wait.h). No two locks are ever held together,
+ * so there is no order of locks to keep, however many cases there are; what
+ * that costs is that the others must leave a select alone that is still arming.
+ * They poke it: it looks at its cases anew instead of waiting.
+ *
+ * Two selects that want to meet can so miss each other: each finds the other
+ * arming, pokes it, and arms. Who is poked again and again lets others run.
+ *
+ * Arming moves no message, and destroys none: it only looks whether a case
+ * could go on, and if so, takes all back and looks at the cases again. What it
+ * would destroy might have a destructor that waits, and a task is one waiter.
+ *
+ * Who claims the waiter says which case went on by putting that node in place
+ * of the waited-for object (mo_wait_chose). Who claims it without doing so
+ * makes the call look at its cases anew: a handle's joiners are woken without
+ * knowing what they are.
+ *
+ * The order of the cases is a permutation that is made while they are looked
+ * at: the k-th step swaps one of those that remain into place k. So a random
+ * one costs one number for each case looked at.
+ */
+#include <moirai/select.h>
+
+#include <errno.h>
+
+#include "gate.h"
+#include "handle.h"
+#include "runtime.h"
+#include "select.h"
+#include "task.h"
+#include "transfer.h"
+
+#define PATIENCE 4                  /* calls poked before others may run */
+
+/* In a case, while it is armed. */
+struct armed {
+    struct mo_node node;
+    struct mo_lent lent;
+};
+
+_Static_assert(sizeof(struct armed) <= sizeof ((struct moirai_case *)0)->core,
+               "a case has room for what it queues");
+
+static struct armed *armed_in(struct moirai_case *it)
+{
+    return (struct armed *)it->core;
+}
+
+/* --- the order they are looked at ----------------------------------------- */
+
+/* Where chance begins, in this call. */
+static uint64_t seed(void)
+{
+    static _Thread_local uint64_t threads;
+    struct mo_worker *w = mo_self();
+    struct mo_os *os;
+
+    if (__builtin_expect(w != NULL, 1)) {
+        mo_worker_random(w, 1);
+        return w->random;
+    }
+    os = mo_os_here();
+    if (threads == 0 || os->sim != NULL)
+        threads = (uint64_t)os->choose(os, UINT32_MAX) << 32;
+    return threads += UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* A number in [0, n): a linear congruential generator, by D. Knuth, of which
+ * the upper half is used. */
+static uint32_t choose(struct mo_select *s, uint32_t n)
+{
+    s->random = s->random * UINT64_C(6364136223846793005)
+        + UINT64_C(1442695040888963407);
+    return (uint32_t)(((s->random >> 32) * n) >> 32);
+}
+
+/* One of the places from k on, each as likely as its case weighs. */
+static size_t weighted(struct mo_select *s, size_t k)
+{
+    uint64_t total = 0;
+    uint64_t at;
+
+    for (size_t i = k; i < s->n; i++)
+        total += s->cases[s->cases[i].order].weight;
+    if (total == 0)
+        return k + choose(s, (uint32_t)(s->n - k));
+    at = total <= UINT32_MAX
+        ? choose(s, (uint32_t)total)
+        : (((uint64_t)choose(s, UINT32_MAX) << 32) | choose(s, UINT32_MAX))
+          % total;
+    for (size_t i = k;; i++) {
+        uint32_t weight = s->cases[s->cases[i].order].weight;
+
+        if (at < weight)
+            return i;
+        at -= weight;
+    }
+}
+
+/* Which case is to be looked at as the k-th. */
+static size_t pick(struct mo_select *s, size_t k)
+{
+    size_t from = k;
+    uint32_t index;
+
+    if (s->kind == MOIRAI_IN_ORDER)
+        return k + s->first < s->n ? k + s->first : k + s->first - s->n;
+    if (k + 1 < s->n && s->kind == MOIRAI_RANDOM)
+        from = k + choose(s, (uint32_t)(s->n - k));
+    else if (k + 1 < s->n)
+        from = weighted(s, k);
+    index = s->cases[from].order;
+    s->cases[from].order = s->cases[k].order;
+    s->cases[k].order = index;
+    return index;
+}
+
+/* Where one in order begins. */
+static size_t first_of(struct moirai_order *order, size_t n)
+{
+    if (order->patience == 0 || order->passed++ < order->patience)
+        return 0;
+    order->passed = 0;
+    return ++order->turn % n;
+}
+
+/* --- looking -------------------------------------------------------------- */
+
+/* Has the task of a handle ended? The handle's lock is held. */
+static bool has_ended(const struct moirai_case *it)
+{
+    struct moirai_handle *handle = it->object;
+
+    if (!handle->done)
+        return false;
+    mo_race_acquire(&handle->done);
+    if (it->message != NULL)
+        *(int *)it->message = handle->result;
+    return true;
+}
+
+static int try_task(struct moirai_case *it)
+{
+    struct moirai_handle *handle = it->object;
+    bool ended;
+
+    mo_word_lock(&handle->lock);
+    ended = has_ended(it);
+    mo_word_unlock(&handle->lock);
+    return ended ? 0 : -EAGAIN;
+}
+
+static int try_gate(struct moirai_gate *gate)
+{
+    bool open;
+
+    mo_word_lock(&gate->lock);
+    open = gate->open != 0;
+    if (open)
+        mo_race_acquire(gate);
+    mo_word_unlock(&gate->lock);
+    return open ? 0 : -EAGAIN;
+}
+
+/* Does what the case says, if that is possible now: 0, or the error that is the
+ * case's result; -EAGAIN. */
+static int try(struct mo_select *s, struct moirai_case *it)
+{
+    switch (it->kind) {
+    case MOIRAI_CASE_SEND:
+        return it->object != NULL ? mo_send_now(it->object, it->message)
+                                  : -EAGAIN;
+    case MOIRAI_CASE_RECV:
+        return it->object != NULL ? mo_recv_now(it->object, it->message)
+                                  : -EAGAIN;
+    case MOIRAI_CASE_TASK:
+        return it->object != NULL ? try_task(it) : -EAGAIN;
+    case MOIRAI_CASE_GATE:
+        return it->object != NULL ? try_gate(it->object) : -EAGAIN;
+    case MOIRAI_CASE_TIME:
+        if (s->now == 0)
+            s->now = moirai_now();
+        return s->now >= it->time_ns ? 0 : -EAGAIN;
+    default:
+        return -EAGAIN;
+    }
+}
+
+/* The case went on, with this result. */
+static int64_t chosen(struct mo_select *s, size_t index, int rc)
+{
+    struct moirai_case *it = &s->cases[index];
+
+    it->result = rc;
+    if (rc != 0)
+        return (int64_t)index;
+    if (it->kind == MOIRAI_CASE_SEND)
+        mo_count_sent(((struct moirai_chan *)it->object)->to->runtime, 1);
+    else if (it->kind == MOIRAI_CASE_RECV)
+        mo_count_received(((struct moirai_chan *)it->object)->to->runtime, 1);
+    return (int64_t)index;
+}
+
+static int64_t look(struct mo_select *s)
+{
+    s->now = 0;
+    for (size_t k = 0; k < s->n; k++) {
+        size_t index = pick(s, k);
+        int rc = try(s, &s->cases[index]);
+
+        if (rc != -EAGAIN)
+            return chosen(s, index, rc);
+    }
+    return -EAGAIN;
+}
+
+/* --- waiting -------------------------------------------------------------- */
+
+static bool arm_task(struct moirai_handle *handle, struct mo_node *node)
+{
+    bool armed;
+
+    mo_word_lock(&handle->lock);
+    armed = !handle->done;
+    if (armed)
+        mo_queue_add(&handle->joiners, node);
+    mo_word_unlock(&handle->lock);
+    return armed;
+}
+
+static bool arm_gate(struct moirai_gate *gate, struct mo_node *node)
+{
+    bool armed;
+
+    mo_word_lock(&gate->lock);
+    armed = !gate->open;
+    if (armed)
+        mo_queue_add(mo_gate_queue(gate), node);
+    mo_word_unlock(&gate->lock);
+    return armed;
+}
+
+static void disarm_queue(uint32_t *lock, struct mo_queue *queue,
+                         struct mo_node *node)
+{
+    mo_word_lock(lock);
+    if (mo_queue_holds(queue, node))
+        mo_queue_remove(queue, node);
+    mo_word_unlock(lock);
+}
+
+static bool is_queued(const struct moirai_case *it)
+{
+    return it->object != NULL && it->kind != MOIRAI_CASE_OFF
+        && it->kind != MOIRAI_CASE_TIME;
+}
+
+/* Queues the case's node; false: the case can go on now. */
+static bool arm(struct mo_select *s, size_t index)
+{
+    struct moirai_case *it = &s->cases[index];
+    struct armed *armed = armed_in(it);
+
+    if (!is_queued(it))
+        return true;
+    *armed = (struct armed){
+        .node = { .waiter = s->waiter, .message = &armed->lent,
+                  .which = (uint32_t)index + 1 },
+        .lent = { .at = it->message, .left = 1, .least = 1,
+                  .chan = it->object },
+    };
+    if (it->kind == MOIRAI_CASE_TASK)
+        return arm_task(it->object, &armed->node);
+    if (it->kind == MOIRAI_CASE_GATE)
+        return arm_gate(it->object, &armed->node);
+    return mo_chan_arm(&armed->node, it->kind == MOIRAI_CASE_SEND
+                                         ? MOIRAI_SEND : MOIRAI_RECV);
+}
+
+static void disarm_one(struct moirai_case *it)
+{
+    struct mo_node *node = &armed_in(it)->node;
+    struct moirai_handle *handle = it->object;
+    struct moirai_gate *gate = it->object;
+
+    if (it->kind == MOIRAI_CASE_SEND)
+        mo_chan_disarm(node, MOIRAI_SEND);
+    else if (it->kind == MOIRAI_CASE_RECV)
+        mo_chan_disarm(node, MOIRAI_RECV);
+    else if (it->kind == MOIRAI_CASE_TASK)
+        disarm_queue(&handle->lock, &handle->joiners, node);
+    else
+        disarm_queue(&gate->lock, mo_gate_queue(gate), node);
+}
+
+/* Takes back what the first `count` cases looked at had queued, but for the one
+ * that went on, which was taken out. */
+static void disarm(struct mo_select *s, size_t count,
+                   const struct mo_node *fired)
+{
+    for (size_t k = 0; k < count; k++) {
+        struct moirai_case *it = &s->cases[mo_select_at(s, k)];
+
+        if (is_queued(it) && &armed_in(it)->node != fired)
+            disarm_one(it);
+    }
+}
+
+/* All are armed: waits. Returns what the wait did, and -EAGAIN for whatever
+ * made it look anew. */
+static int wait_for_one(struct mo_select *s, int64_t deadline_ns,
+                        struct mo_node **fired)
+{
+    struct mo_wait how = { .waiter = s->waiter, .kind = MO_WAIT_SELECT,
+                           .object = s, .deadline_ns = deadline_ns,
+                           .lock = &s->committing };
+    int rc;
+
+    s->committing = 1;
+    rc = mo_wait(&how);
+    mo_word_lock(&s->committing);   /* see mo_commit_select */
+    *fired = NULL;
+    if (rc != 0 && rc != -EPIPE)
+        return rc;
+    if (s->waiter->object == s)
+        return -EAGAIN;
+    *fired = (struct mo_node *)s->waiter->object;
+    return rc;
+}
+
+/* Nothing is ready. Returns as moirai_select does, or -EAGAIN: look anew. */
+static int64_t arm_and_wait(struct mo_select *s, int64_t deadline_ns)
+{
+    struct mo_native native;
+    struct mo_node *fired;
+    int64_t until = s->soonest_ns < deadline_ns ? s->soonest_ns : deadline_ns;
+    int rc;
+
+    s->waiter = mo_node_self(&native)->waiter;
+    mo_store(&s->waiter->claim, MO_CLAIM_ARMING);
+    for (size_t k = 0; k < s->n; k++) {
+        if (arm(s, mo_select_at(s, k)))
+            continue;
+        disarm(s, k, NULL);
+        mo_store(&s->waiter->claim, MO_CLAIM_IDLE);
+        return -EAGAIN;
+    }
+    rc = wait_for_one(s, until, &fired);
+    disarm(s, s->n, fired);
+    if (fired != NULL)
+        return chosen(s, fired->which - 1, rc);
+    if (rc == -ETIMEDOUT && s->soonest_ns <= s->waiter->deadline_ns)
+        return chosen(s, s->soonest, 0);
+    return rc;
+}
+
+/* --- the call ------------------------------------------------------------- */
+
+/* What is wrong with a case, or 0. */
+static int refused(struct mo_select *s, size_t index)
+{
+    struct moirai_case *it = &s->cases[index];
+    struct moirai_chan *chan = it->object;
+    struct moirai_handle *handle = it->object;
+    uint32_t mode = it->kind == MOIRAI_CASE_SEND ? MOIRAI_SEND : MOIRAI_RECV;
+
+    it->order = (uint32_t)index;
+    switch (it->kind) {
+    case MOIRAI_CASE_SEND:
+    case MOIRAI_CASE_RECV:
+        if (chan == NULL)
+            return 0;
+        if ((chan->mode & mode) == 0)
+            return -EBADF;
+        if ((chan->mode & MO_CHAN_CAN) == 0)
+            return -ENOTSUP;
+        return mo_runtime_usable(chan->to->runtime)
+            ? 0 : mo_runtime_refusal(chan->to->runtime);
+    case MOIRAI_CASE_TIME:
+        if (it->time_ns < s->soonest_ns) {
+            s->soonest_ns = it->time_ns;
+            s->soonest = index;
+        }
+        return 0;
+    case MOIRAI_CASE_TASK:
+        if (handle == NULL || mo_runtime_usable(handle->runtime))
+            return 0;
+        return mo_runtime_refusal(handle->runtime);
+    case MOIRAI_CASE_OFF:
+    case MOIRAI_CASE_GATE:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int check(struct mo_select *s, const struct moirai_order *order,
+                 int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_self();
+
+    if (s->n > INT32_MAX || s->kind > MOIRAI_WEIGHTED)
+        return -EINVAL;
+    if (order != NULL && order->size < sizeof *order)
+        return -EINVAL;
+    for (size_t i = 0; i < s->n; i++) {
+        int rc = refused(s, i);
+
+        if (rc != 0)
+            return rc;
+    }
+    if (w == NULL || w->task == NULL)
+        return mo_runtime_bereft() && deadline_ns > MOIRAI_NOW ? -ECHILD : 0;
+    if (deadline_ns > MOIRAI_NOW && mo_task_cancelled(w->task)) {
+        mo_task_saw_cancel(w->task);
+        return -ECANCELED;
+    }
+    return 0;
+}
+
+int64_t moirai_select_by(struct moirai_order *order,
+                         struct moirai_case *cases, size_t n,
+                         int64_t deadline_ns)
+{
+    struct mo_select s = { .cases = cases, .n = n,
+                           .soonest_ns = MOIRAI_NEVER,
+                           .kind = order != NULL ? order->kind
+                                                 : MOIRAI_RANDOM };
+    int64_t rc = check(&s, order, deadline_ns);
+
+    if (rc != 0)
+        return rc;
+    if (s.kind != MOIRAI_IN_ORDER)
+        s.random = seed();
+    else if (n != 0)
+        s.first = first_of(order, n);
+    for (uint32_t round = 1;; round++) {
+        rc = look(&s);
+        if (rc != -EAGAIN || deadline_ns <= MOIRAI_NOW)
+            return rc;
+        rc = arm_and_wait(&s, deadline_ns);
+        if (rc != -EAGAIN)
+            return rc;
+        if (round % PATIENCE == 0)
+            moirai_yield();
+    }
+}
+
+int64_t moirai_select(struct moirai_case *cases, size_t n,
+                      int64_t deadline_ns)
+{
+    return moirai_select_by(NULL, cases, n, deadline_ns);
+}
