@@ -44,7 +44,8 @@ enum {
     MO_FLOW_SHARED = 4,             /* several lanes may do it */
     MO_FLOW_TIMED = 8,              /* has to be told when it is time */
     MO_FLOW_IDLE = 16,              /* of these: only if nothing comes */
-    MO_FLOW_CUT = 32                /* begins a part */
+    MO_FLOW_CUT = 32,               /* begins a part */
+    MO_FLOW_MANY = 64               /* a lane for each of its channels */
 };
 
 /* What a kind of stage does. */
@@ -55,6 +56,9 @@ struct mo_flow_kind {
     /* Checks the stage, whose `in` is known, and fills `out`, which is else as
      * `in`. NULL: nothing to check. */
     int (*plan)(struct mo_flow *flow, struct mo_flow_stage *stage);
+
+    /* Of a source: the rest of its lane. NULL: there is nothing. */
+    int (*make_lane)(struct mo_flow *flow, struct mo_flow_lane *lane);
 
     /* Makes the state of a lane's op; the rest is zeroed. NULL: it has none. */
     int (*make)(struct mo_flow *flow, struct mo_flow_op *op);
@@ -79,6 +83,7 @@ struct mo_flow_stage {              /* constant while it runs */
     const struct mo_flow_kind *kind;
     struct moirai_elem in;
     struct moirai_elem out;
+    struct moirai_elem *elems;      /* of the channels of a source */
     uint32_t number;
 };
 
@@ -101,6 +106,7 @@ struct mo_flow_op {
     void *out;                      /* room for a message that it makes */
     int64_t due;                    /* MOIRAI_NEVER: at no time */
     int64_t time;                   /* the next may pass */
+    size_t at;                      /* whose turn it is */
     size_t left;                    /* to take, to skip, collected ... */
     int said;                       /* by those behind it, of what it emits */
     void *held;                     /* messages, a state */
@@ -112,6 +118,8 @@ struct mo_flow_lane {
     struct mo_flow_op *first, *last;
     struct mo_flow_op *ended;       /* who said MO_END */
     struct moirai_chan *from;       /* NULL: calls the part's source */
+    const struct moirai_elem *in;   /* what it gives */
+    void **rooms;                   /* of zip: one of each channel */
     char *buffer;                   /* of `chunk` messages */
     size_t at, filled;
     char *outgoing;                 /* likewise, in a cut; or NULL */
@@ -140,7 +148,10 @@ struct mo_flow_part {
     bool ordered;
     uint32_t alive;                 /* atomic: lanes that have not ended */
     uint32_t stopped;               /* atomic, sticky: nobody wants more */
-    struct moirai_mutex gate;       /* ordered: who receives; guards tickets */
+    struct moirai_mutex gate;       /* ordered: who receives; guards tickets;
+                                     * of latest: guards all of these */
+    void **latest;
+    char *present;
     uint64_t tickets;
     struct moirai_chan **turns;     /* ordered: a token goes around in them */
 };
@@ -160,6 +171,7 @@ struct mo_flow {
 };
 
 extern const struct mo_flow_kind mo_flow_from, mo_flow_generate, mo_flow_array;
+extern const struct mo_flow_kind mo_flow_merge, mo_flow_zipped, mo_flow_latest;
 extern const struct mo_flow_kind mo_flow_map, mo_flow_filter, mo_flow_apply;
 extern const struct mo_flow_kind mo_flow_expand, mo_flow_take, mo_flow_skip;
 extern const struct mo_flow_kind mo_flow_distinct, mo_flow_scan;
@@ -168,7 +180,7 @@ extern const struct mo_flow_kind mo_flow_debounce, mo_flow_throttle;
 extern const struct mo_flow_kind mo_flow_sample, mo_flow_timeout;
 extern const struct mo_flow_kind mo_flow_async, mo_flow_workers, mo_flow_send;
 extern const struct mo_flow_kind mo_flow_each, mo_flow_collect, mo_flow_into;
-extern const struct mo_flow_kind mo_flow_drain;
+extern const struct mo_flow_kind mo_flow_drain, mo_flow_spread;
 
 /* --- plan.c -------------------------------------------------------------- */
 
@@ -202,6 +214,12 @@ int mo_flow_pull(struct mo_flow_lane *lane, void **message, int64_t due);
 
 /* Drops what was received and not pulled. */
 void mo_flow_pull_drop(struct mo_flow_lane *lane);
+
+/* --- join.c -------------------------------------------------------------- */
+
+/* One message of each channel makes one in the lane's buffer. As a function of
+ * the program's, or MO_DONE. Can wait. */
+int mo_flow_zip(struct mo_flow_lane *lane);
 
 /* --- cut.c --------------------------------------------------------------- */
 

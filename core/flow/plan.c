@@ -19,6 +19,9 @@ static const struct mo_flow_kind *const kinds[] = {
     [MOIRAI_STAGE_FROM] = &mo_flow_from,
     [MOIRAI_STAGE_GENERATE] = &mo_flow_generate,
     [MOIRAI_STAGE_ARRAY] = &mo_flow_array,
+    [MOIRAI_STAGE_MERGE] = &mo_flow_merge,
+    [MOIRAI_STAGE_ZIP] = &mo_flow_zipped,
+    [MOIRAI_STAGE_LATEST] = &mo_flow_latest,
     [MOIRAI_STAGE_MAP] = &mo_flow_map,
     [MOIRAI_STAGE_FILTER] = &mo_flow_filter,
     [MOIRAI_STAGE_APPLY] = &mo_flow_apply,
@@ -39,6 +42,7 @@ static const struct mo_flow_kind *const kinds[] = {
     [MOIRAI_STAGE_COLLECT] = &mo_flow_collect,
     [MOIRAI_STAGE_INTO] = &mo_flow_into,
     [MOIRAI_STAGE_DRAIN] = &mo_flow_drain,
+    [MOIRAI_STAGE_SPREAD] = &mo_flow_spread,
 };
 
 int mo_flow_refuse(struct mo_flow *flow, const struct mo_flow_stage *stage,
@@ -203,7 +207,7 @@ static struct mo_flow_part *begin_part(struct mo_flow *flow,
 
     part->flow = flow;
     part->first = first;
-    part->lanes_n = 1;
+    part->lanes_n = first->kind->flags & MO_FLOW_MANY ? first->given.n : 1;
     part->chunk_in = part->chunk_out = 1;
     part->capacity = 16;
     return part;
@@ -230,7 +234,7 @@ static bool takes_over(const struct mo_flow_part *part,
                        const struct mo_flow_stage *stage)
 {
     return stage->given.kind == MOIRAI_STAGE_WORKERS && stage->number == 1
-        && (part->first->kind->flags & MO_FLOW_SHARED) != 0;
+        && part->first->kind == &mo_flow_from;
 }
 
 static int make_parts(struct mo_flow *flow)
@@ -341,15 +345,22 @@ static int add_op(struct mo_flow *flow, struct mo_flow_lane *lane,
 static int make_lane(struct mo_flow *flow, struct mo_flow_part *part,
                      struct mo_flow_lane *lane)
 {
-    const struct mo_flow_stage *stage;
+    const struct mo_flow_stage *stage = part->first;
     int rc = 0;
 
     lane->part = part;
-    lane->from = part->from != NULL ? part->from : part->first->given.chan;
-    lane->buffer = mo_flow_room(flow, &part->in, part->chunk_in);
+    lane->in = &part->in;
+    lane->from = part->from != NULL ? part->from : stage->given.chan;
+    if (stage->kind->flags & MO_FLOW_MANY) {
+        lane->from = stage->given.chans[lane - part->lanes];
+        lane->in = &stage->elems[lane - part->lanes];
+    }
+    lane->buffer = mo_flow_room(flow, lane->in, part->chunk_in);
     if (lane->buffer == NULL)
         return -ENOMEM;
-    for (stage = part->first; rc == 0 && stage != part->end; stage++)
+    if (stage->kind->make_lane != NULL)
+        rc = stage->kind->make_lane(flow, lane);
+    for (; rc == 0 && stage != part->end; stage++)
         if (stage->kind->push != NULL)
             rc = add_op(flow, lane, stage, stage->kind);
     if (rc == 0 && part->to != NULL)

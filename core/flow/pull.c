@@ -101,7 +101,7 @@ static int pull_chan(struct mo_flow_lane *lane, void **message, int64_t due)
         if (rc != 0)
             return rc;
     }
-    *message = lane->buffer + lane->at++ * part->in.bytes;
+    *message = lane->buffer + lane->at++ * lane->in->bytes;
     return 0;
 }
 
@@ -123,10 +123,15 @@ static int next_made(struct mo_flow_lane *lane)
     const struct moirai_stage *given = &lane->part->first->given;
     int rc;
 
-    do
-        rc = given->fn.next(lane->buffer, given->arg);
-    while (rc == MO_SKIP && (rc = moirai_yield()) == 0);
-    return rc == MO_END ? MO_DONE : rc;
+    for (;;) {
+        rc = lane->rooms != NULL ? mo_flow_zip(lane)
+                                 : given->fn.next(lane->buffer, given->arg);
+        if (rc != MO_SKIP)
+            return rc == MO_END ? MO_DONE : rc;
+        rc = moirai_yield();
+        if (rc != 0)
+            return rc;
+    }
 }
 
 int mo_flow_pull(struct mo_flow_lane *lane, void **message, int64_t due)
@@ -147,8 +152,6 @@ int mo_flow_pull(struct mo_flow_lane *lane, void **message, int64_t due)
 
 void mo_flow_pull_drop(struct mo_flow_lane *lane)
 {
-    const struct mo_flow_part *part = lane->part;
-
     while (lane->at < lane->filled)
-        mo_flow_drop(&part->in, lane->buffer + lane->at++ * part->in.bytes);
+        mo_flow_drop(lane->in, lane->buffer + lane->at++ * lane->in->bytes);
 }

@@ -125,7 +125,7 @@ static int step_timed(struct mo_flow_lane *lane)
     if (pulled != 0)
         return rc;
     if (rc != 0) {
-        mo_flow_drop(&lane->part->in, message);
+        mo_flow_drop(lane->in, message);
         return rc;
     }
     lane->received++;

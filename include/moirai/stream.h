@@ -19,10 +19,9 @@
  * share what follows. Whoever is too fast waits. Nothing is allocated for a
  * message.
  *
- * Messages are moved. A function that is given one borrows it; what it wants to
+ * Messages are moved. A function borrows the one it is given; what it wants to
  * keep of it, it takes out, and leaves what the element's `drop` accepts. What
- * goes no further is dropped: filtered, skipped, left over when the stream
- * ends. (A function that ends its task by moirai_fail keeps its message.)
+ * goes no further is dropped. (Who ends his task by moirai_fail keeps his.)
  *
  * How it ends. At the source's end, when all messages have reached the sink: 0.
  * When a stage has had enough (moirai_stream_take, MOIRAI_STREAM_END, a sink
@@ -31,8 +30,7 @@
  * caller, or the deadline end all at once: the error. Then nothing is said of
  * which of the messages on their way have reached the sink.
  *
- * Functions may wait, and should let errors of their waits through: so a
- * stream is cancelled. What is in different tasks runs at the same time.
+ * Functions may wait, and let errors of their waits through: so it is ended.
  */
 #ifndef MOIRAI_STREAM_H
 #define MOIRAI_STREAM_H
@@ -66,12 +64,10 @@ typedef int moirai_stream_map_fn(void *from, void *to, void *arg);
 /* Positive: wanted. 0: not. */
 typedef int moirai_stream_keep_fn(const void *message, void *arg);
 
-/* Does something with a message, or to it. On an error it has left it as it
- * was. */
+/* Does something with a message, or to it. On an error it has left it alone. */
 typedef int moirai_stream_do_fn(void *message, void *arg);
 
-/* Emits any number of messages. What moirai_stream_emit returns other than 0,
- * it returns too. */
+/* Emits any number of messages, and returns what that returns, if not 0. */
 typedef int moirai_stream_expand_fn(void *from, struct moirai_stream *out,
                                     void *arg);
 
@@ -81,30 +77,20 @@ typedef int moirai_stream_scan_fn(void *state, void *message, void *arg);
 /* What two messages have in common if they are the same. */
 typedef uint64_t moirai_stream_key_fn(const void *message, void *arg);
 
+/* Fills *to out of one message of each of n channels. */
+typedef int moirai_stream_join_fn(void *const *from, size_t n, void *to,
+                                  void *arg);
+
 enum moirai_stage_kind {
-    MOIRAI_STAGE_FROM = 1,
-    MOIRAI_STAGE_GENERATE,
-    MOIRAI_STAGE_ARRAY,
-    MOIRAI_STAGE_MAP,
-    MOIRAI_STAGE_FILTER,
-    MOIRAI_STAGE_APPLY,
-    MOIRAI_STAGE_EXPAND,
-    MOIRAI_STAGE_TAKE,
-    MOIRAI_STAGE_SKIP,
-    MOIRAI_STAGE_DISTINCT,
-    MOIRAI_STAGE_SCAN,
-    MOIRAI_STAGE_BATCH,
-    MOIRAI_STAGE_WINDOW,
-    MOIRAI_STAGE_DEBOUNCE,
-    MOIRAI_STAGE_THROTTLE,
-    MOIRAI_STAGE_SAMPLE,
-    MOIRAI_STAGE_TIMEOUT,
-    MOIRAI_STAGE_ASYNC,
-    MOIRAI_STAGE_WORKERS,
-    MOIRAI_STAGE_EACH,
-    MOIRAI_STAGE_COLLECT,
-    MOIRAI_STAGE_INTO,
-    MOIRAI_STAGE_DRAIN
+    MOIRAI_STAGE_FROM = 1, MOIRAI_STAGE_GENERATE, MOIRAI_STAGE_ARRAY,
+    MOIRAI_STAGE_MERGE, MOIRAI_STAGE_ZIP, MOIRAI_STAGE_LATEST, MOIRAI_STAGE_MAP,
+    MOIRAI_STAGE_FILTER, MOIRAI_STAGE_APPLY, MOIRAI_STAGE_EXPAND,
+    MOIRAI_STAGE_TAKE, MOIRAI_STAGE_SKIP, MOIRAI_STAGE_DISTINCT,
+    MOIRAI_STAGE_SCAN, MOIRAI_STAGE_BATCH, MOIRAI_STAGE_WINDOW,
+    MOIRAI_STAGE_DEBOUNCE, MOIRAI_STAGE_THROTTLE, MOIRAI_STAGE_SAMPLE,
+    MOIRAI_STAGE_TIMEOUT, MOIRAI_STAGE_ASYNC, MOIRAI_STAGE_WORKERS,
+    MOIRAI_STAGE_EACH, MOIRAI_STAGE_COLLECT, MOIRAI_STAGE_INTO,
+    MOIRAI_STAGE_DRAIN, MOIRAI_STAGE_SPREAD
 };
 
 #define MOIRAI_STREAM_ORDERED 1u    /* of moirai_stream_workers */
@@ -118,6 +104,15 @@ union moirai_stage_fn {
     moirai_stream_expand_fn *expand;
     moirai_stream_scan_fn *scan;
     moirai_stream_key_fn *key;
+    moirai_stream_join_fn *join;
+};
+
+/* How moirai_stream_spread chooses. */
+enum moirai_spread {
+    MOIRAI_SPREAD_TURNS,            /* one after the other */
+    MOIRAI_SPREAD_LEAST,            /* the one that holds the fewest */
+    MOIRAI_SPREAD_KEY,              /* by key: the same one for the same key */
+    MOIRAI_SPREAD_RANDOM
 };
 
 /* One stage. Made by the functions below; zeroed fields mean the preset. */
@@ -161,6 +156,17 @@ static inline struct moirai_stage moirai_stage_of(uint32_t kind)
     return stage;
 }
 
+/* One with a number and a time. */
+static inline struct moirai_stage moirai_stage_with(uint32_t kind, size_t n,
+                                                    int64_t ns)
+{
+    struct moirai_stage stage = moirai_stage_of(kind);
+
+    stage.n = n;
+    stage.ns = ns;
+    return stage;
+}
+
 /* --- sources ------------------------------------------------------------- */
 
 /* What the channel gives, until it is closed and empty. The endpoint is
@@ -187,16 +193,57 @@ moirai_stream_generate(moirai_stream_next_fn *next, void *arg,
     return stage;
 }
 
-/* Copies of the n elements of an array (borrowed), in order. Their descriptor
- * says whether copies have to be dropped. */
+/* Copies of the n elements of an array (borrowed), in order. */
 static inline struct moirai_stage
 moirai_stream_array(const void *array, size_t n, struct moirai_elem elem)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_ARRAY);
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_ARRAY, n, 0);
 
     stage.memory = (void *)(uintptr_t)array;
-    stage.n = n;
     stage.elem = elem;
+    return stage;
+}
+
+/* What n channels give, until all are closed and empty; of each in its order. A
+ * task waits at each, and does what follows, as for moirai_stream_workers. The
+ * array is borrowed, like the endpoints. */
+static inline struct moirai_stage
+moirai_stream_merge(struct moirai_chan *const *chans, size_t n)
+{
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_MERGE, n, 0);
+
+    stage.chans = chans;
+    return stage;
+}
+
+/* What join makes of the first message of each channel, then of the second of
+ * each, and so on, until one of them is closed and empty. Their elements may
+ * differ. What it has of the others then is dropped. */
+static inline struct moirai_stage
+moirai_stream_zip(struct moirai_chan *const *chans, size_t n,
+                  moirai_stream_join_fn *join, void *arg,
+                  struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_ZIP, n, 0);
+
+    stage.chans = chans;
+    stage.fn.join = join;
+    stage.arg = arg;
+    stage.elem = elem;
+    return stage;
+}
+
+/* What join makes, with each message that comes, of the last of each channel;
+ * once there is one of each, and until all are closed and empty. It only reads
+ * them: they are kept. */
+static inline struct moirai_stage
+moirai_stream_latest(struct moirai_chan *const *chans, size_t n,
+                     moirai_stream_join_fn *join, void *arg,
+                     struct moirai_elem elem)
+{
+    struct moirai_stage stage = moirai_stream_zip(chans, n, join, arg, elem);
+
+    stage.kind = MOIRAI_STAGE_LATEST;
     return stage;
 }
 
@@ -259,19 +306,13 @@ int moirai_stream_emit(struct moirai_stream *out, void *message);
 /* The first n. It ends the stream with the n-th, without waiting for more. */
 static inline struct moirai_stage moirai_stream_take(size_t n)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_TAKE);
-
-    stage.n = n;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_TAKE, n, 0);
 }
 
 /* All but the first n. */
 static inline struct moirai_stage moirai_stream_skip(size_t n)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_SKIP);
-
-    stage.n = n;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_SKIP, n, 0);
 }
 
 /* Leaves out a message whose key is among the last n different ones; n = 1:
@@ -279,11 +320,10 @@ static inline struct moirai_stage moirai_stream_skip(size_t n)
 static inline struct moirai_stage
 moirai_stream_distinct(moirai_stream_key_fn *key, void *arg, size_t n)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_DISTINCT);
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_DISTINCT, n, 0);
 
     stage.fn.key = key;
     stage.arg = arg;
-    stage.n = n;
     return stage;
 }
 
@@ -327,20 +367,15 @@ static inline void *moirai_batch_at(const struct moirai_batch *batch, size_t i)
  * after the first of them; never of none. The last may be smaller. */
 static inline struct moirai_stage moirai_stream_batch(size_t n, int64_t ns)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_BATCH);
-
-    stage.n = n;
-    stage.ns = ns;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_BATCH, n, ns);
 }
 
 /* The last n messages, as a batch, whenever there are `step` new ones. They
  * are copied, and so may have no destructor. */
 static inline struct moirai_stage moirai_stream_window(size_t n, size_t step)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_WINDOW);
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_WINDOW, n, 0);
 
-    stage.n = n;
     stage.capacity = step;
     return stage;
 }
@@ -348,10 +383,7 @@ static inline struct moirai_stage moirai_stream_window(size_t n, size_t step)
 /* Only a message after which no other has come for ns; and the last. */
 static inline struct moirai_stage moirai_stream_debounce(int64_t ns)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_DEBOUNCE);
-
-    stage.ns = ns;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_DEBOUNCE, 0, ns);
 }
 
 /* One every ns: those that are early wait, and with them whoever makes them.
@@ -359,29 +391,19 @@ static inline struct moirai_stage moirai_stream_debounce(int64_t ns)
 static inline struct moirai_stage moirai_stream_throttle(int64_t ns,
                                                          size_t burst)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_THROTTLE);
-
-    stage.ns = ns;
-    stage.n = burst;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_THROTTLE, burst, ns);
 }
 
 /* At most one every ns: those that are early are dropped. */
 static inline struct moirai_stage moirai_stream_sample(int64_t ns)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_SAMPLE);
-
-    stage.ns = ns;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_SAMPLE, 0, ns);
 }
 
 /* The error -ETIMEDOUT if it waits for ns for a message. */
 static inline struct moirai_stage moirai_stream_timeout(int64_t ns)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_TIMEOUT);
-
-    stage.ns = ns;
-    return stage;
+    return moirai_stage_with(MOIRAI_STAGE_TIMEOUT, 0, ns);
 }
 
 /* --- tasks --------------------------------------------------------------- */
@@ -409,9 +431,8 @@ static inline struct moirai_stage moirai_stream_async(size_t capacity,
 static inline struct moirai_stage
 moirai_stream_workers(size_t n, size_t capacity, size_t chunk, uint32_t flags)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_WORKERS);
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_WORKERS, n, 0);
 
-    stage.n = n;
     stage.capacity = capacity;
     stage.chunk = chunk;
     stage.flags = flags;
@@ -420,7 +441,7 @@ moirai_stream_workers(size_t n, size_t capacity, size_t chunk, uint32_t flags)
 
 /* --- sinks --------------------------------------------------------------- */
 
-/* Calls act for each, one after the other. */
+/* Calls act for each. */
 static inline struct moirai_stage moirai_stream_each(moirai_stream_do_fn *act,
                                                      void *arg)
 {
@@ -438,10 +459,9 @@ static inline struct moirai_stage
 moirai_stream_collect(void *array, size_t n, size_t *count,
                       struct moirai_elem elem)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_COLLECT);
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_COLLECT, n, 0);
 
     stage.memory = array;
-    stage.n = n;
     stage.count = count;
     stage.elem = elem;
     return stage;
@@ -455,6 +475,25 @@ static inline struct moirai_stage moirai_stream_into(struct moirai_chan *chan)
     struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_INTO);
 
     stage.chan = chan;
+    return stage;
+}
+
+/* Sends each into one of n channels (borrowed, and their array), and waits for
+ * room in it. `key` is for MOIRAI_SPREAD_KEY. A channel that is closed by those
+ * who receive is left out from then on, and what it did not take goes to
+ * others; of keys, only those of such a channel move. When all are closed, that
+ * ends the stream. */
+static inline struct moirai_stage
+moirai_stream_spread(struct moirai_chan *const *chans, size_t n,
+                     enum moirai_spread how, moirai_stream_key_fn *key,
+                     void *arg)
+{
+    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_SPREAD, n, 0);
+
+    stage.chans = chans;
+    stage.flags = (uint32_t)how;
+    stage.fn.key = key;
+    stage.arg = arg;
     return stage;
 }
 
