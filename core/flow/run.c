@@ -118,8 +118,8 @@ static int step_timed(struct mo_flow_lane *lane)
     int pulled = mo_flow_pull(lane, &message, due);
     int rc = 0;
 
-    if (pulled != 0 && pulled != -ETIMEDOUT)
-        return pulled;
+    if (pulled != 0 && (pulled != -ETIMEDOUT || moirai_now() < due))
+        return pulled;              /* the caller may have a deadline, too */
     if (due != MOIRAI_NEVER)
         rc = tick(lane, pulled != 0);
     if (pulled != 0)

@@ -238,3 +238,39 @@ TEST(stream_time, drops_what_is_held_when_it_ends)
     with_each(ends, NULL);
     with_seeds(50, ends, NULL);
 }
+
+/* In a task that has a deadline of its own. */
+static int wait_for_any(void *arg)
+{
+    return MOIRAI_STREAM(MOIRAI_NEVER, NULL, moirai_stream_from(arg),
+                         moirai_stream_batch(3, MOIRAI_S),
+                         moirai_stream_timeout(MOIRAI_S),
+                         moirai_stream_drain());
+}
+
+static int deadline(void *arg)
+{
+    struct moirai_chan *chan = talk_ring_of_ints(NULL, 1);
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    struct moirai_handle *handle;
+    struct moirai_scope scope;
+    int result = 0;
+
+    (void)arg;
+    attr.deadline_ns = moirai_after(MOIRAI_MS);
+    talk_begin(&scope);
+    CHECK_EQ(talk_send(chan, 1, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn_with(&scope, wait_for_any, chan, &attr, &handle), 0);
+    CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, &result), 0);
+    CHECK_EQ(result, -ETIMEDOUT);
+    CHECK_EQ(moirai_scope_end(&scope), -ETIMEDOUT);
+    moirai_handle_put(handle);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(stream_time, is_also_that_of_its_caller)
+{
+    with_one(2, deadline, NULL);
+    with_seeds(5, deadline, NULL);
+}
