@@ -15,7 +15,7 @@ if [ -n "${SANITIZE_CFLAGS:-}" ]; then
     echo "1..0 # SKIP the faults are planted in the plain build"
     exit 0
 fi
-echo "1..6"
+echo "1..8"
 
 if timeout 120 tests/planted/parking 1 $seeds 2> "$work/err"; then
     echo "ok 1 - $seeds seeds pass without a fault"
@@ -59,3 +59,7 @@ plant 5 "a join does not notice that the fork has just ended" \
     frame.c 's/return !mo_cas(&frame->done, &out,/return 0 \&\& !mo_cas(\&frame->done, \&out,/'
 plant 6 "a waiter is queued after its object was looked at" \
     handle.c 's/^    if (!handle->done \&\& deadline_ns > MOIRAI_NOW) {/&\n        mo_word_unlock(\&handle->lock);\n        mo_word_lock(\&handle->lock);/'
+plant 7 "a select that others passed over waits all the same" \
+    wait.c 's/if (mo_swap(&waiter->claim, MO_CLAIM_OPEN) == MO_CLAIM_POKED)/if (mo_swap(\&waiter->claim, MO_CLAIM_OPEN) == MO_CLAIM_TAKEN)/'
+plant 8 "a select is served by two" \
+    transfer.c 's/&& !mo_wait_claim(node->waiter))$/\&\& mo_load(\&node->waiter->claim) != MO_CLAIM_OPEN)/'

@@ -105,6 +105,59 @@ static int wait_and_cancel(struct moirai_scope *scope)
     return rc;
 }
 
+static struct moirai_chan *chans[2];    /* without a buffer */
+static int64_t received;
+
+static int send_in_turn(void *arg)
+{
+    int64_t one = 1;
+    int rc = 0;
+
+    (void)arg;
+    for (int i = 0; i < TASKS; i++)
+        rc |= moirai_chan_send(chans[i % 2], &one, MOIRAI_NEVER);
+    return rc;
+}
+
+/* Sends, or receives if there is an arg, on whichever channel comes first. */
+static int select_either(void *arg)
+{
+    int64_t message = 1;
+    struct moirai_case cases[] = { MOIRAI_ON_SEND(chans[0], &message),
+                                   MOIRAI_ON_SEND(chans[1], &message) };
+
+    if (arg != NULL)
+        cases[0].kind = cases[1].kind = MOIRAI_CASE_RECV;
+    for (int i = 0; i < TASKS; i++) {
+        message = arg == NULL;
+        if (moirai_select(cases, 2, MOIRAI_NEVER) < 0)
+            return -EINVAL;
+        if (arg != NULL)
+            __atomic_add_fetch(&received, message, __ATOMIC_RELAXED);
+    }
+    return 0;
+}
+
+/* Two that select meet one that does, and one that does not. */
+static int meet(struct moirai_scope *scope)
+{
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    const char *const none[] = { "capacity=0", NULL };
+    int rc = 0;
+
+    received = 0;
+    for (int i = 0; i < 2; i++)
+        rc |= moirai_chan_make(NULL, "ring", none, &elem, &chans[i], NULL);
+    rc |= moirai_spawn(scope, select_either, chans);
+    rc |= moirai_spawn(scope, select_either, NULL);
+    rc |= moirai_spawn(scope, send_in_turn, NULL);
+    rc |= moirai_spawn(scope, select_either, chans);
+    rc |= moirai_scope_end(scope);
+    for (int i = 0; i < 2; i++)
+        moirai_chan_put(chans[i]);
+    return received == 2 * TASKS ? rc : -EINVAL;
+}
+
 static int program(void *arg)
 {
     struct piece all = { 0, 16, 0 };
@@ -121,7 +174,9 @@ static int program(void *arg)
     if (rc != 0 || all.sum != 120 || guarded != TASKS * 3)
         return -EINVAL;
     moirai_scope_begin(&scope, NULL, MOIRAI_NEVER);
-    return wait_and_cancel(&scope);
+    rc = wait_and_cancel(&scope);
+    moirai_scope_begin(&scope, NULL, MOIRAI_NEVER);
+    return rc | meet(&scope);
 }
 
 static int run_seed(unsigned long seed, bool trace)
