@@ -104,6 +104,20 @@ static int join_a_fork(void *arg)
     return moirai_join(&fork);
 }
 
+static int select_some(void *arg)
+{
+    struct waits *w = arg;
+    struct moirai_event event = MOIRAI_EVENT_INIT;
+    int in, out = 1;
+    struct moirai_case cases[] = {
+        MOIRAI_ON_RECV(w->words, &in), MOIRAI_ON_RECV(NULL, &in),
+        MOIRAI_ON_SEND(w->full, &out), MOIRAI_ON_TASK(w->sleeper, NULL),
+        MOIRAI_ON_EVENT(&event), MOIRAI_ON_TIME(MOIRAI_NEVER),
+    };
+
+    return (int)moirai_select(cases, 6, MOIRAI_NEVER);
+}
+
 /* All dumps are looked at as one text, since what is locked at the moment is
  * left out of a dump. */
 static const char *dump(struct moirai_runtime *rt)
@@ -137,7 +151,8 @@ static void spawn_all(struct moirai_runtime *rt, struct moirai_scope *scope,
                       struct waits *w)
 {
     static moirai_fn *const bodies[] = { receive, send, lock_ours, join,
-                                         end_a_scope, block, join_a_fork };
+                                         end_a_scope, block, join_a_fork,
+                                         select_some };
     struct moirai_attr attr = MOIRAI_ATTR_INIT;
 
     attr.name = "holder";
@@ -177,6 +192,8 @@ TEST(reason, says_who_could_end_a_wait)
     appears(rt, "the clock, in ");
     appears(rt, "a thread of the blocking pool, which runs the call");
     appears(rt, ", the fork");
+    appears(rt, "select of 6 cases: receive on \"words\" (ring), send on 0x");
+    appears(rt, " (ring), the end of a task, an event or latch, ...");
     with_set(&w.go_on, 1);
     moirai_scope_cancel(&scope);
     CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
