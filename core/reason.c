@@ -10,6 +10,8 @@
  */
 #include "reason.h"
 
+#include <moirai/supervisor.h>
+
 #include "chan.h"
 #include "frame.h"
 #include "handle.h"
@@ -87,6 +89,18 @@ static void name_cases(struct mo_line *line, const struct mo_select *s)
     mo_line_text(line, i < s->n ? ", ..." : "");
 }
 
+static void describe_children(struct mo_line *line,
+                              const struct moirai_supervisor *supervisor)
+{
+    mo_line_text(line, " (");
+    mo_line_number(line, mo_load_relaxed(&supervisor->running));
+    mo_line_text(line, " of ");
+    mo_line_number(line, supervisor->n);
+    mo_line_text(line, " run, restarts: ");
+    mo_line_number(line, mo_load_relaxed(&supervisor->restarted));
+    mo_line_text(line, ")");
+}
+
 void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
 {
     uint32_t kind = mo_load_relaxed(&waiter->kind);
@@ -99,6 +113,8 @@ void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
         name_channel(line, waiter->object);
     } else if (kind == MO_WAIT_SELECT) {
         name_cases(line, waiter->object);
+    } else if (kind == MO_WAIT_CHILDREN) {
+        describe_children(line, waiter->object);
     }
 }
 
@@ -271,6 +287,8 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
         party_of_frame(line, waiter);
     else if (kind == MO_WAIT_RESOURCE)
         mo_line_text(line, "whoever has been lent one of the pool");
+    else if (kind == MO_WAIT_CHILDREN)
+        mo_line_text(line, "a child that ends, or who tells it to stop");
     else if (kind == MO_WAIT_LIMIT)
         mo_line_text(line, "what the limit allows, and who came before it");
     else if (kind == MO_WAIT_BLOCK

@@ -51,6 +51,7 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_SELECT] = "select",
     [MO_WAIT_LIMIT] = "limit",
     [MO_WAIT_RESOURCE] = "resource",
+    [MO_WAIT_CHILDREN] = "children of a supervisor",
 };
 
 const char *mo_wait_name(uint32_t kind)

@@ -55,6 +55,7 @@ enum mo_wait_kind {
     MO_WAIT_SELECT,
     MO_WAIT_LIMIT,
     MO_WAIT_RESOURCE,
+    MO_WAIT_CHILDREN,
     MO_WAIT_KINDS
 };
 

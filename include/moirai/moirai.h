@@ -21,6 +21,7 @@
 #include <moirai/simd.h>
 #include <moirai/span.h>
 #include <moirai/stream.h>
+#include <moirai/supervisor.h>
 #include <moirai/sync.h>
 #include <moirai/task.h>
 #include <moirai/time.h>

@@ -265,3 +265,31 @@ TEST(reason, says_so_too_where_something_is_scarce)
     CHECK_EQ(moirai_resource_close(s.pool, MOIRAI_NOW), 0);
     with_end(rt);
 }
+
+static int supervise(void *arg)
+{
+    struct moirai_child children[2] = {
+        { .name = "child", .fn = sleep_for_ever, .arg = arg },
+        { .name = "gone", .fn = sleep_for_ever, .arg = arg,
+          .restart = MOIRAI_TEMPORARY },
+    };
+    struct moirai_supervisor supervisor;
+
+    CHECK_EQ(moirai_supervisor_init(&supervisor, children, 2, NULL), 0);
+    return moirai_supervisor_run(&supervisor, NULL);
+}
+
+TEST(reason, says_how_many_children_a_supervisor_has)
+{
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope scope;
+
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, supervise, NULL), 0);
+    appears(rt, "children of a supervisor (2 of 2 run, restarts: 0)");
+    appears(rt, "a child that ends, or who tells it to stop");
+    appears(rt, "\"child\": sleep");
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    with_end(rt);
+}
