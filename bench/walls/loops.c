@@ -185,7 +185,6 @@ int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
         { "region", ask_region },
-        { "loop-empty", ask_region },
         { "saxpy", ask_equal },
         { "stencil", ask_equal },
         { "irregular-static", ask_equal },
