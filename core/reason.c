@@ -18,6 +18,7 @@
 #include "name.h"
 #include "once.h"
 #include "pool.h"
+#include "rwlock.h"
 #include "select.h"
 #include "sync.h"
 #include "worker.h"
@@ -172,6 +173,37 @@ static void party_of_mutex(struct mo_line *line, const struct mo_waiter *waiter)
     name_owner(line, owner, thread, ", which holds it");
 }
 
+struct naming {
+    struct mo_line *line;
+    unsigned n;
+};
+
+static bool name_holder(const struct mo_fiber *owner, bool thread, void *arg)
+{
+    struct naming *naming = arg;
+
+    if (naming->n > 0)
+        mo_line_text(naming->line, ", ");
+    if (naming->n++ == SHOWN) {
+        mo_line_text(naming->line, "...");
+        return false;
+    }
+    name_owner(naming->line, owner, thread, "");
+    return true;
+}
+
+static void party_of_rwlock(struct mo_line *line,
+                            const struct mo_waiter *waiter)
+{
+    struct naming naming = { line, 0 };
+
+    mo_rwlock_try_holders((struct moirai_rwlock *)waiter->object, name_holder,
+                          &naming);
+    if (naming.n > 0)
+        mo_line_text(line, naming.n == 1 ? ", which holds it"
+                                         : ", which hold it");
+}
+
 static void party_of_once(struct mo_line *line, const struct mo_waiter *waiter)
 {
     bool thread;
@@ -277,6 +309,8 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
         party_of_channel(line, waiter);
     else if (kind == MO_WAIT_MUTEX)
         party_of_mutex(line, waiter);
+    else if (kind == MO_WAIT_READ || kind == MO_WAIT_WRITE)
+        party_of_rwlock(line, waiter);
     else if (kind == MO_WAIT_ONCE)
         party_of_once(line, waiter);
     else if (kind == MO_WAIT_HANDLE)

@@ -21,6 +21,7 @@
 #include "local.h"
 #include "log.h"
 #include "runtime.h"
+#include "rwlock.h"
 #include "scope.h"
 #include "sync.h"
 #include "trace.h"
@@ -188,6 +189,8 @@ void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task)
         mo_local_drop(fiber);       /* may wait: `w` is stale after it */
     if (fiber->held != NULL)
         mo_mutex_pass_on(fiber);
+    if (fiber->holds != NULL)
+        mo_rwlock_pass_on(fiber);
     fiber->cleanup = NULL;
     fiber->pins = 0;
     fiber->failing = 0;

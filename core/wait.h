@@ -48,6 +48,8 @@ enum mo_wait_kind {
     MO_WAIT_GROUP,
     MO_WAIT_ONCE,
     MO_WAIT_FUTURE,
+    MO_WAIT_READ,
+    MO_WAIT_WRITE,
     MO_WAIT_COND,
     MO_WAIT_SEMAPHORE,
     MO_WAIT_BARRIER,

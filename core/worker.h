@@ -88,6 +88,7 @@ struct mo_fiber {
     uint32_t soiled;                /* waits that found it so, of late */
     struct moirai_cleanup *cleanup;
     struct moirai_mutex *held;
+    struct moirai_hold *holds;      /* of reader-writer locks */
     void **locals;                  /* MO_LOCALS of them, or NULL */
     void (*then)(void *);           /* what clean() is to call after that */
     void *then_arg;

@@ -25,8 +25,8 @@ floors='
 3 binding blocking chain chan child collect dump fail fault fiber fork frame
 3 handle host idle leave link local loop name par pool radix radix_key reason roster runtime.h
 3 scope select single sort span stats sync task time timer trace
-3 event gate once owner spill
-3 barrier cond event future gate once owner semaphore
+3 spill
+3 barrier cond event future gate once owner rwlock semaphore
 3 transfer wait watch worker
 4 flow/* runtime
 '

@@ -42,6 +42,53 @@ int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns);
 /* 0, or -EPERM if the caller does not hold it. Does not wait. */
 int moirai_mutex_unlock(struct moirai_mutex *mutex);
 
+/* --- reader-writer lock -------------------------------------------------- */
+
+/* Held by any number of readers, or by one writer. Caller's memory; zeroed
+ * means free. */
+struct moirai_rwlock {
+    struct moirai_gate gate;
+    uint32_t writing;               /* the one who holds it is a writer */
+    uint32_t owner_died;            /* a writer; until the next one has it */
+    struct moirai_hold *holds;      /* of who holds it, newest first */
+};
+
+#define MOIRAI_RWLOCK_INIT { MOIRAI_GATE_INIT, 0, 0, NULL }
+
+/* That one holds a lock: caller's memory, as on his stack, in use from when the
+ * lock is asked for until it is unlocked. Needs no initialising. A task may
+ * fail with one on its stack, but not return. */
+struct moirai_hold {
+    struct moirai_rwlock *rwlock;
+    void *owner;
+    uint32_t writes;
+    struct moirai_hold *next, *prev;    /* of the same lock */
+    struct moirai_hold *more, *less;    /* of the same task or thread */
+};
+
+/* Waits until the caller may read; with others who read. Who comes first has it
+ * first, also if it is a writer: neither kind starves. 0; -EOWNERDEAD: it is
+ * the caller's, and a task that held it as a writer failed, so what it guards
+ * may be inconsistent; readers are told until a writer has been told. -EDEADLK:
+ * the caller holds it already; -EAGAIN for MOIRAI_NOW, -ETIMEDOUT, -ECANCELED:
+ * not locked; -ECHILD: this is a forked child. Can wait. */
+int moirai_rwlock_read(struct moirai_rwlock *rwlock, struct moirai_hold *hold,
+                       int64_t deadline_ns);
+
+/* The same until the caller may write; alone. */
+int moirai_rwlock_write(struct moirai_rwlock *rwlock, struct moirai_hold *hold,
+                        int64_t deadline_ns);
+
+/* Makes the writer a reader, with no other writer in between; readers who are
+ * next go on. 0; -EPERM: the hold is not the caller's, or not a writer's. Does
+ * not wait. */
+int moirai_rwlock_downgrade(struct moirai_rwlock *rwlock,
+                            struct moirai_hold *hold);
+
+/* 0; -EPERM: the hold is not the caller's. Does not wait. */
+int moirai_rwlock_unlock(struct moirai_rwlock *rwlock,
+                         struct moirai_hold *hold);
+
 /* --- condition ----------------------------------------------------------- */
 
 /* What is awaited by those who look at what a mutex guards. Caller's memory;

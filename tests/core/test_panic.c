@@ -183,6 +183,25 @@ static void end_a_fork_without_joining(void)
     moirai_run(with_settings(set), fork_one_that_forgets, NULL);
 }
 
+static int return_with_a_lock(void *arg)
+{
+    struct moirai_hold hold;
+
+    return moirai_rwlock_read(arg, &hold, MOIRAI_NEVER);
+}
+
+static void end_without_unlocking(void)
+{
+    static struct moirai_rwlock lock = MOIRAI_RWLOCK_INIT;
+
+    moirai_run(with_workers(1), return_with_a_lock, &lock);
+}
+
+TEST(panic, tells_that_a_hold_was_left_on_a_stack)
+{
+    panics(end_without_unlocking, "without unlocking a reader-writer lock");
+}
+
 TEST(panic, tells_whose_forks_and_scopes_were_left)
 {
     panics(end_without_joining, "ended without joining its forks");

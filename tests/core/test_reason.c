@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -291,5 +292,148 @@ TEST(reason, says_how_many_children_a_supervisor_has)
     appears(rt, "\"child\": sleep");
     moirai_scope_cancel(&scope);
     CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    with_end(rt);
+}
+
+/* --- what is waited for at gates ------------------------------------------ */
+
+struct gates {
+    struct moirai_event event;
+    struct moirai_latch latch;
+    struct moirai_waitgroup group;
+    struct moirai_once once;
+    struct moirai_semaphore semaphore;
+    struct moirai_barrier barrier;
+    struct moirai_mutex mutex;
+    struct moirai_cond cond;
+    struct moirai_rwlock lock;
+    struct moirai_future *future;
+};
+
+static int at_event(void *arg)
+{
+    return moirai_event_wait(&((struct gates *)arg)->event, MOIRAI_NEVER);
+}
+
+static int at_latch(void *arg)
+{
+    return moirai_latch_wait(&((struct gates *)arg)->latch, MOIRAI_NEVER);
+}
+
+static int at_group(void *arg)
+{
+    return moirai_waitgroup_wait(&((struct gates *)arg)->group, MOIRAI_NEVER);
+}
+
+static int at_once(void *arg)
+{
+    return moirai_once_do(&((struct gates *)arg)->once, sleep_for_ever, arg,
+                          MOIRAI_NEVER);
+}
+
+static int at_semaphore(void *arg)
+{
+    return moirai_semaphore_wait(&((struct gates *)arg)->semaphore, 1,
+                                 MOIRAI_NEVER);
+}
+
+static int at_barrier(void *arg)
+{
+    return moirai_barrier_wait(&((struct gates *)arg)->barrier, MOIRAI_NEVER);
+}
+
+static int at_cond(void *arg)
+{
+    struct gates *g = arg;
+
+    CHECK_EQ(moirai_mutex_lock(&g->mutex, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_cond_wait(&g->cond, &g->mutex, MOIRAI_NEVER),
+             -ECANCELED);
+    return moirai_mutex_unlock(&g->mutex);
+}
+
+static int at_lock(void *arg)
+{
+    struct moirai_hold own;
+
+    return moirai_rwlock_write(&((struct gates *)arg)->lock, &own,
+                               MOIRAI_NEVER);
+}
+
+static int behind_lock(void *arg)
+{
+    struct moirai_hold own;
+
+    return moirai_rwlock_read(&((struct gates *)arg)->lock, &own,
+                              MOIRAI_NEVER);
+}
+
+static int at_future(void *arg)
+{
+    return moirai_future_wait(((struct gates *)arg)->future, MOIRAI_NEVER,
+                              NULL);
+}
+
+static int read_and_sleep(void *arg)
+{
+    struct moirai_hold own;
+
+    CHECK_EQ(moirai_rwlock_read(&((struct gates *)arg)->lock, &own,
+                                MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_sleep_until(MOIRAI_NEVER), -ECANCELED);
+    return moirai_rwlock_unlock(&((struct gates *)arg)->lock, &own);
+}
+
+static void spawn_named(struct moirai_runtime *rt, struct moirai_scope *scope,
+                        moirai_fn *fn, const char *name, struct gates *g)
+{
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    char quoted[40];
+
+    attr.name = name;
+    CHECK_EQ(moirai_spawn_with(scope, fn, g, &attr, NULL), 0);
+    snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    appears(rt, quoted);
+}
+
+TEST(reason, says_who_could_open_a_gate)
+{
+    static const char *const texts[] = {
+        "event for ", "whoever sets it", "latch for ", "3 more arrivals",
+        "wait group for ", "1 that is not done", "once for ",
+        " \"first\", which is doing it", "semaphore for ",
+        "whoever posts to it", "barrier for ",
+        "2 parties that have not come", "condition for ",
+        "whoever signals it", "read lock for ",
+        " \"reader\", a plain thread, which hold it", "future for ",
+        "whoever completes it",
+    };
+    static moirai_fn *const bodies[] = {
+        at_event, at_latch, at_group, at_once, at_semaphore, at_barrier,
+        at_cond, behind_lock, at_future,
+    };
+    struct gates g = { .latch = MOIRAI_LATCH_INIT(3),
+                       .barrier = MOIRAI_BARRIER_INIT(3) };
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope scope;
+    struct moirai_hold ours;
+
+    CHECK_EQ(moirai_waitgroup_add(&g.group, 1), 0);
+    CHECK_EQ(moirai_future_make(1, NULL, &g.future), 0);
+    CHECK_EQ(moirai_rwlock_read(&g.lock, &ours, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    spawn_named(rt, &scope, at_once, "first", &g);
+    spawn_named(rt, &scope, read_and_sleep, "reader", &g);
+    spawn_named(rt, &scope, at_lock, "writer", &g);
+    appears(rt, "write lock for ");
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        CHECK_EQ(moirai_spawn(&scope, bodies[i], &g), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        appears(rt, texts[i]);
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    CHECK_EQ(moirai_rwlock_unlock(&g.lock, &ours), 0);
+    moirai_future_put(g.future);
+    moirai_future_put(g.future);
     with_end(rt);
 }
