@@ -196,8 +196,10 @@ static bool feed(struct mo_chan *c, struct mo_queue *woken)
     return moved;
 }
 
-/* The store has changed: serves those who wait for it. */
-static void settle(struct mo_chan *c, struct mo_queue *woken)
+/* The store has changed: serves those who wait for it. If nothing has been
+ * `stored`, receivers have nothing to hope for but what waiting senders store:
+ * where each sees its own messages, it would take long to look at all. */
+static void settle(struct mo_chan *c, bool stored, struct mo_queue *woken)
 {
     bool moved;
 
@@ -205,8 +207,9 @@ static void settle(struct mo_chan *c, struct mo_queue *woken)
         return;
     do {
         moved = refill(c, woken);
-        if (c->receivers.first != NULL)
+        if (c->receivers.first != NULL && (moved || stored))
             moved |= feed(c, woken);
+        stored = false;
     } while (moved && c->senders.first != NULL);
 }
 
@@ -226,7 +229,7 @@ static void offer(struct mo_chan *c, struct mo_lent *from,
            && c->senders.first == NULL) {
         again = push(c, from) != 0 && c->receivers.first != NULL;
         if (again)
-            settle(c, woken);
+            settle(c, true, woken);
     }
 }
 
@@ -243,7 +246,7 @@ static void collect(struct mo_chan *c, struct mo_lent *to,
     }
     while (!c->rendezvous && to->left != 0 && pop(c, to) != 0)
         if (c->senders.first != NULL)
-            settle(c, woken);
+            settle(c, false, woken);
 }
 
 static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
@@ -263,7 +266,7 @@ void mo_chan_settle(struct mo_chan *c)
     struct mo_queue woken = { NULL, NULL };
 
     mo_chan_lock(c);
-    settle(c, &woken);
+    settle(c, true, &woken);
     unlock_wake(c, &woken);
 }
 
@@ -297,7 +300,7 @@ int mo_chan_give_up(struct mo_queue *queue, struct mo_node *node, int rc)
     mo_chan_lock(c);
     if (mo_queue_holds(queue, node)) {
         mo_queue_remove(queue, node);
-        settle(c, &woken);          /* the next may want less room */
+        settle(c, true, &woken);    /* the next may want less room */
     } else if (lent->least == 0) {
         rc = 0;
     }

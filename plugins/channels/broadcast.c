@@ -16,9 +16,10 @@
  * the sender waits; or the slow ones miss it, and that is counted; or they are
  * told to end.
  *
- * `floor` is no greater than any subscriber's number, and is looked for anew
- * only when the buffer's begin is about to pass it; so a push need not look at
- * all subscribers.
+ * `floor` is no greater than any subscriber's number. It is looked for anew
+ * only when the buffer's begin is about to pass it and none of the `lowest`,
+ * who were there, still is: once for each message, so a push that is refused
+ * need not look at all subscribers.
  *
  * Who receives gets the bytes; a message that has a destructor stays the
  * channel's, and is destroyed when it leaves the buffer.
@@ -54,6 +55,7 @@ struct broadcast {
     uint64_t begin;
     uint64_t end;
     uint64_t floor;
+    size_t lowest;                  /* subscribers at the floor */
     uint32_t slow;
     uint32_t late;
 };
@@ -97,6 +99,13 @@ static void broadcast_discard_to(void *state, struct moirai_chan_sink *sink)
     b->sink = sink;
 }
 
+/* Before s->at grows, or s goes. */
+static void leave_floor(struct broadcast *b, const struct subscriber *s)
+{
+    if (!s->ended && s->at == b->floor)
+        b->lowest--;
+}
+
 static int broadcast_attach(void *state, uint32_t mode, void **endpoint)
 {
     struct broadcast *b = state;
@@ -108,8 +117,11 @@ static int broadcast_attach(void *state, uint32_t mode, void **endpoint)
     if (s == NULL)
         return -ENOMEM;
     s->at = b->late == LATE_ALL ? b->begin : b->end;
-    if (s->at < b->floor)
+    if (s->at < b->floor) {
         b->floor = s->at;
+        b->lowest = 0;
+    }
+    b->lowest += s->at == b->floor;
     s->next = b->subscribers;
     if (s->next != NULL)
         s->next->previous = s;
@@ -125,6 +137,7 @@ static void broadcast_detach(void *state, void *endpoint)
 
     if (s == NULL)
         return;
+    leave_floor(b, s);
     if (s->next != NULL)
         s->next->previous = s->previous;
     if (s->previous != NULL)
@@ -134,13 +147,23 @@ static void broadcast_detach(void *state, void *endpoint)
     b->host->release(b->host->ctx, s);
 }
 
-/* All subscribers have got the messages before this one. */
-static void find_floor(struct broadcast *b)
+/* Have all subscribers got the oldest message? */
+static bool all_got_it(struct broadcast *b)
 {
+    if (b->begin < b->floor)
+        return true;
+    if (b->lowest != 0)
+        return false;
     b->floor = b->end;
-    for (struct subscriber *s = b->subscribers; s != NULL; s = s->next)
-        if (!s->ended && s->at < b->floor)
-            b->floor = s->at;
+    for (struct subscriber *s = b->subscribers; s != NULL; s = s->next) {
+        if (s->ended || s->at > b->floor)
+            continue;
+        if (s->at < b->floor)
+            b->lowest = 0;
+        b->floor = s->at;
+        b->lowest++;
+    }
+    return b->begin < b->floor;
 }
 
 static char *slot(const struct broadcast *b, uint64_t number)
@@ -154,6 +177,7 @@ static void leave_behind(struct broadcast *b)
     for (struct subscriber *s = b->subscribers; s != NULL; s = s->next) {
         if (s->ended || s->at > b->begin)
             continue;
+        leave_floor(b, s);
         s->missed += b->begin + 1 - s->at;
         s->at = b->begin + 1;
         s->ended = b->slow == SLOW_DROP;
@@ -165,9 +189,7 @@ static bool make_room(struct broadcast *b)
 {
     if (b->end - b->begin < b->capacity)
         return true;
-    if (b->begin >= b->floor)
-        find_floor(b);
-    if (b->begin < b->floor) {
+    if (all_got_it(b)) {
         b->sink->retire(b->sink, slot(b, b->begin));
     } else if (b->slow == SLOW_WAIT) {
         return false;
@@ -193,9 +215,10 @@ static size_t broadcast_push(void *state, void *endpoint, const void *first,
 }
 
 /* The oldest may have been taken out to make room. */
-static void catch_up(const struct broadcast *b, struct subscriber *s)
+static void catch_up(struct broadcast *b, struct subscriber *s)
 {
     if (s->at < b->begin) {
+        leave_floor(b, s);
         s->missed += b->begin - s->at;
         s->at = b->begin;
     }
@@ -213,6 +236,8 @@ static size_t broadcast_pop(void *state, void *endpoint, void *first, size_t n)
             return 0;
         catch_up(b, s);
         at = &s->at;
+        if (n != 0 && *at < b->end)
+            leave_floor(b, s);
     }
     while (done < n && *at < b->end) {
         moirai_ring_copy(slots_nth_room(first, done, b->bytes),
@@ -256,9 +281,7 @@ static bool broadcast_can(void *state, void *endpoint, uint32_t mode)
         return endpoint != NULL && left_for(b, endpoint) > 0;
     if (b->slow != SLOW_WAIT || b->end - b->begin < b->capacity)
         return true;
-    if (b->begin >= b->floor)
-        find_floor(b);
-    return b->begin < b->floor;
+    return all_got_it(b);
 }
 
 static uint64_t broadcast_missed(void *state, void *endpoint)
