@@ -265,6 +265,16 @@ static bool outcome(const struct moirai_frame *frame)
     return false;
 }
 
+/* In a forked child, which has no workers. `done` was written when the frame
+ * was taken, or could not be queued: before that it is what was there. */
+static bool ended_before(const struct moirai_frame *frame)
+{
+    bool taken = frame->slot == NULL
+              || (mo_load_relaxed(frame->slot) & MOIRAI_SLOT_STOLEN) != 0;
+
+    return taken && mo_load_relaxed(&frame->done) == DONE_ENDED;
+}
+
 bool moirai_unfork_slow(struct moirai_frame *frame)
 {
     struct mo_worker *w = mo_self();
@@ -285,7 +295,7 @@ bool moirai_unfork_slow(struct moirai_frame *frame)
             return outcome(frame);
         }
     }
-    if (mo_load_relaxed(&frame->done) != DONE_ENDED && mo_runtime_orphan()) {
+    if (mo_runtime_orphan() && !ended_before(frame)) {
         frame->result = -ECHILD;    /* forked before fork(2) */
         return false;
     }

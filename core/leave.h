@@ -85,7 +85,8 @@ static inline void mo_limit_forks(struct mo_worker *w,
 /* The task that is about to run is this worker's current one. */
 static inline void mo_take_up(struct mo_worker *w, struct moirai_task *task)
 {
-    if (__builtin_expect(w->owed != 0 && task->scope != w->owed_scope, 0))
+    if (__builtin_expect(task->scope != w->owed_scope
+                         && w->owed_scope != NULL, 0))
         mo_scope_settle(w);
     w->task = task;
 }
@@ -103,13 +104,13 @@ static inline void mo_resume(struct mo_worker *w, struct moirai_task *task)
 /* Is it time for the loop to look around? */
 static inline bool mo_look_is_due(struct mo_worker *w)
 {
-    return w->turns_left == 0 || mo_load_relaxed(&w->inbox) != NULL;
+    return mo_load_relaxed(&w->quick) == 0
+        || mo_load_relaxed(&w->inbox) != NULL;
 }
 
 static inline void mo_take_turn(struct mo_worker *w)
 {
-    w->turns_left--;
-    mo_store_relaxed(&w->turns, mo_load_relaxed(&w->turns) + 1);
+    mo_store_relaxed(&w->quick, mo_load_relaxed(&w->quick) - 1);
 }
 
 /* Leaves the running fiber, which is its task's, for `task` (NULL: whatever

@@ -152,7 +152,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
         return NULL;
     w->runtime = rt;
     w->hot.index = index;
-    w->next_id = index + 1;
+    w->next_id = w->id_mark = index + 1;
     w->id_step = rt->worker_count + 1;
     w->noted = rt->options.trace != 0 || rt->options.max_tasks != 0
             || mo_race_on();
@@ -164,6 +164,8 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
         mo_frame_init(w, slots + 1);
     mo_timers_init(&w->timers);
     if (w->queue.worker == NULL || w->sites == NULL || w->slots == NULL
+        || !mo_slab_equip(&rt->tasks, &w->tasks)
+        || !mo_slab_equip(&rt->handles, &w->handles)
         || mo_trace_init(w, rt->options.trace) != 0) {
         free_worker(w);
         return NULL;

@@ -25,7 +25,7 @@
 #include "runtime.h"
 #include "task.h"
 
-#define AHEAD 64                    /* tasks counted before they are spawned */
+#define AHEAD 128                   /* tasks counted before they are spawned */
 
 void mo_scope_init(struct moirai_scope *scope, struct moirai_runtime *rt,
                    struct moirai_scope *parent)
@@ -157,11 +157,33 @@ void mo_scope_leave(struct moirai_scope *scope, int64_t n)
         mo_wait_end(waiter, 0);
 }
 
+void mo_scope_balance(struct mo_worker *w)
+{
+    uint64_t finished = mo_load_relaxed(&w->count.finished);
+    uint32_t next_id = mo_load_relaxed(&w->next_id);
+    uint32_t spawned;
+
+    w->owed += (int64_t)(finished - w->ended_mark);
+    w->ended_mark = finished;
+    if (next_id == w->id_mark)
+        return;
+    spawned = mo_scope_uncounted(w);
+    w->owed -= spawned;
+    mo_store_relaxed(&w->id_mark, next_id);
+    mo_count(&w->count.spawned, spawned);
+    mo_count(&w->ticket_count->spawned, spawned);
+}
+
 void mo_scope_settle(struct mo_worker *w)
 {
     struct moirai_scope *scope = w->owed_scope;
-    int64_t n = w->owed;
+    int64_t n;
 
+    if (scope == NULL)
+        return;
+    mo_scope_balance(w);
+    n = w->owed;
+    mo_store_relaxed(&w->ticket, NULL);
     w->owed_scope = NULL;
     w->owed = 0;
     if (n != 0)
@@ -175,23 +197,65 @@ static bool may_owe(const struct mo_worker *w, const struct moirai_scope *scope)
         && (w->task->scope == scope || w->fiber->cleanup == &scope->cleanup);
 }
 
-void mo_scope_count(struct mo_worker *w, struct moirai_scope *scope)
+/* From now on it owes to this scope, and so many. */
+static void begin_owing(struct mo_worker *w, struct moirai_scope *scope,
+                        int64_t n)
 {
-    if (!may_owe(w, scope)) {
+    w->owed_scope = scope;
+    w->owed = n;
+    w->ended_end = w->ended_mark + (uint64_t)(MO_SCOPE_DEBT - n);
+}
+
+/* Sees to it that it owes some to this scope. */
+static bool get_ahead(struct mo_worker *w, struct moirai_scope *scope)
+{
+    if (w == NULL)
+        return false;
+    if (w->owed_scope == scope) {
+        mo_scope_balance(w);
+        if (w->owed > 0)
+            return true;
+    }
+    if (!may_owe(w, scope))
+        return false;
+    mo_scope_settle(w);
+    mo_add(&scope->live, AHEAD);
+    begin_owing(w, scope, AHEAD);
+    return true;
+}
+
+void mo_scope_enter_slowly(struct mo_worker *w, struct moirai_scope *scope)
+{
+    if (!get_ahead(w, scope)) {
         mo_add(&scope->live, 1);
         return;
     }
-    mo_scope_settle(w);
-    mo_add(&scope->live, AHEAD + 1);
-    w->owed_scope = scope;
-    w->owed = AHEAD;
+    mo_store_relaxed(&w->ticket, NULL);     /* it was for one more */
+    w->owed--;
+}
+
+bool mo_scope_ticket(struct mo_worker *w, struct moirai_scope *scope,
+                     struct moirai_site *site, struct mo_site_counters *count)
+{
+    if (!get_ahead(w, scope))
+        return false;
+    w->ticket_count = count;
+    w->ticket_end = mo_load_relaxed(&w->next_id)
+                    + (uint32_t)w->owed * w->id_step;
+    mo_store_relaxed(&w->ticket, site);
+    return true;
 }
 
 void mo_scope_owe(struct mo_worker *w, struct moirai_scope *scope)
 {
-    mo_scope_settle(w);
-    w->owed_scope = scope;
-    w->owed = 1;
+    if (w->owed_scope == scope)
+        mo_scope_balance(w);
+    if (w->owed_scope != scope || w->owed >= MO_SCOPE_DEBT) {
+        mo_scope_settle(w);
+        begin_owing(w, scope, 0);
+    }
+    w->ended_end = w->ended_mark + (uint64_t)(MO_SCOPE_DEBT - w->owed);
+    mo_store_relaxed(&w->count.finished, w->ended_mark + 1);
 }
 
 int mo_scope_wait(struct moirai_scope *scope, bool masked, int64_t deadline_ns)

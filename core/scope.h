@@ -11,7 +11,7 @@
 #define MO_SCOPE_ROOT 1u            /* an error does not cancel the others */
 #define MO_SCOPE_ENDED 2u           /* the last task has said so */
 
-#define MO_SCOPE_DEBT 256           /* tasks a worker owes at most */
+#define MO_SCOPE_DEBT 512           /* tasks a worker owes at most */
 
 /* Fills a scope of `rt` below `parent` (NULL: none). */
 void mo_scope_init(struct moirai_scope *scope, struct moirai_runtime *rt,
@@ -28,30 +28,54 @@ void mo_scope_leave(struct moirai_scope *scope, int64_t n);
  * ended on this worker, and, ahead, tasks that will be spawned from here. It
  * pays before it turns to another scope or has nothing to do. That is soon
  * enough: until then a task of this scope runs here, or its owner, who alone
- * can wait for its end (and pays first), or nothing does. */
+ * can wait for its end (and pays first), or nothing does.
+ *
+ * Each spawn and each end moves one number, which has to be moved anyway: the
+ * id that is given next, and the tasks that this worker has finished. What that
+ * comes to in debts, in spawns counted by worker and by site, is worked out
+ * when somebody asks, or when a bound is reached. Ids tell spawns of one site
+ * only, into the scope that is owed to: the ticket says which, and how many
+ * there may be until others are to be counted (it is used up, or NULL). */
 void mo_scope_settle(struct mo_worker *w);
 
+/* Works it out: `owed` and all counters are right then. */
+void mo_scope_balance(struct mo_worker *w);
+
+/* Spawns of the ticket's site that are not in its counters yet. Any thread. */
+static inline uint32_t mo_scope_uncounted(const struct mo_worker *w)
+{
+    return (mo_load_relaxed(&w->next_id) - mo_load_relaxed(&w->id_mark))
+           / w->id_step;
+}
+
 /* A task that is about to be spawned counts; `w` NULL: by no worker. */
-void mo_scope_count(struct mo_worker *w, struct moirai_scope *scope);
+void mo_scope_enter_slowly(struct mo_worker *w, struct moirai_scope *scope);
 
 static inline void mo_scope_enter(struct mo_worker *w,
                                   struct moirai_scope *scope)
 {
-    if (__builtin_expect(w != NULL && w->owed_scope == scope && w->owed > 0,
-                         1))
-        w->owed--;
+    if (w != NULL && w->owed_scope == scope && w->owed > 0
+        && mo_load_relaxed(&w->ticket) == NULL)
+        w->owed--;                  /* at least that: some may have ended */
     else
-        mo_scope_count(w, scope);
+        mo_scope_enter_slowly(w, scope);
 }
 
-/* One more has ended. */
+/* Issues a ticket; false: not for this scope. `count` is the site's. */
+bool mo_scope_ticket(struct mo_worker *w, struct moirai_scope *scope,
+                     struct moirai_site *site, struct mo_site_counters *count);
+
+/* One more has ended, and counts as finished by this worker. */
 void mo_scope_owe(struct mo_worker *w, struct moirai_scope *scope);
 
 static inline void mo_scope_left(struct mo_worker *w,
                                  struct moirai_scope *scope)
 {
-    if (__builtin_expect(w->owed_scope == scope && w->owed < MO_SCOPE_DEBT, 1))
-        w->owed++;
+    uint64_t finished = mo_load_relaxed(&w->count.finished);
+
+    if (__builtin_expect(w->owed_scope == scope && finished != w->ended_end,
+                         1))
+        mo_store_relaxed(&w->count.finished, finished + 1);
     else
         mo_scope_owe(w, scope);
 }

@@ -4,12 +4,13 @@
  *
  * Tasks are often made by one worker and end on another, so free objects pile
  * up where they end. Trading whole batches of BATCH keeps that to one lock in
- * BATCH objects.
+ * BATCH objects, and trading the records that note them to no copying.
  *
  * A batch record notes BATCH objects. Each chunk brings enough of them for its
- * own objects, and all but `loose` are full or empty; so whenever BATCH objects
- * come back, those that are noted fill at least one record less than there
- * are, and an empty one is there.
+ * own objects, and each magazine brings the two that it holds. So the slab has
+ * as many as the chunks brought, all of them full or empty; when BATCH objects
+ * come back, those noted here fill at least one record less, and an empty one
+ * is there.
  */
 #include "slab.h"
 
@@ -134,46 +135,104 @@ static void *get_loose(struct mo_slab *slab)
     return object;
 }
 
+bool mo_slab_equip(struct mo_slab *slab, struct mo_magazine *magazine)
+{
+    struct mo_chunk *chunk;
+
+    if (magazine->room != 0)
+        return true;
+    chunk = mo_mem_alloc(sizeof *chunk + 2 * sizeof(struct mo_batch), 64);
+    if (chunk == NULL)
+        return false;
+    mo_lock_take(&slab->lock);
+    chunk->next = slab->chunks;
+    slab->chunks = chunk;
+    mo_lock_drop(&slab->lock);
+    magazine->now = (struct mo_batch *)(chunk + 1);
+    magazine->other = magazine->now + 1;
+    magazine->other_full = false;
+    magazine->room = BATCH;
+    return true;
+}
+
+static void turn_over(struct mo_magazine *magazine)
+{
+    struct mo_batch *now = magazine->now;
+
+    magazine->now = magazine->other;
+    magazine->other = now;
+    magazine->count = magazine->other_full ? BATCH : 0;
+    magazine->other_full = !magazine->other_full;
+}
+
+/* The batch at hand is empty: gets a full one. False: there is none. */
 static bool refill(struct mo_slab *slab, struct mo_magazine *magazine)
 {
-    bool found;
+    struct mo_batch *batch;
 
+    if (magazine->other_full) {
+        turn_over(magazine);
+        return true;
+    }
     mo_lock_take(&slab->lock);
-    found = take_full(slab, magazine->objects);
+    batch = slab->full;
+    if (batch != NULL) {
+        slab->full = batch->next;
+        magazine->now->next = slab->empty;
+        slab->empty = magazine->now;
+    }
     mo_lock_drop(&slab->lock);
-    magazine->count = found ? BATCH : 0;
-    return found;
+    if (batch == NULL)
+        return false;
+    magazine->now = batch;
+    magazine->count = BATCH;
+    return true;
 }
 
 void *mo_slab_get(struct mo_slab *slab, struct mo_magazine *magazine)
 {
     if (magazine == NULL)
         return get_loose(slab);
+    if (!mo_slab_equip(slab, magazine))
+        return NULL;
     if (magazine->count == 0 && !refill(slab, magazine))
         return get_loose(slab);
-    return mo_slab_quick(magazine);
+    return mo_slab_take(magazine);
 }
 
-/* The newer half stays, it is warm. */
+/* The batch at hand is full: gets an empty one. What is newest stays, it is
+ * warm. */
 static void shed(struct mo_slab *slab, struct mo_magazine *magazine)
 {
+    struct mo_batch *batch = magazine->other;
+
+    if (magazine->other_full) {
+        mo_lock_take(&slab->lock);
+        batch->next = slab->full;
+        slab->full = batch;
+        magazine->other = slab->empty;
+        slab->empty = slab->empty->next;
+        mo_lock_drop(&slab->lock);
+        magazine->other_full = false;
+    }
+    turn_over(magazine);
+}
+
+static void put_shared(struct mo_slab *slab, void *object)
+{
     mo_lock_take(&slab->lock);
-    add_full(slab, magazine->objects);
+    put_loose(slab, object);
     mo_lock_drop(&slab->lock);
-    copy_batch(magazine->objects, magazine->objects + BATCH);
-    magazine->count = BATCH;
 }
 
 void mo_slab_put(struct mo_slab *slab, struct mo_magazine *magazine,
                  void *object)
 {
-    if (magazine == NULL) {
-        mo_lock_take(&slab->lock);
-        put_loose(slab, object);
-        mo_lock_drop(&slab->lock);
+    if (magazine == NULL || !mo_slab_equip(slab, magazine)) {
+        put_shared(slab, object);
         return;
     }
-    if (magazine->count == 2 * BATCH)
+    if (magazine->count == BATCH)
         shed(slab, magazine);
     mo_slab_keep(magazine, object);
 }

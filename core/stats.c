@@ -59,8 +59,10 @@ int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
 
     if (size < 8 || size > sizeof sum)
         return -EINVAL;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
         add(&sum, &rt->workers[i]->count);
+        sum.spawned += mo_scope_uncounted(rt->workers[i]);
+    }
     add(&sum, &rt->outside);
     memcpy(stats, &sum, size);
     return 0;
@@ -84,8 +86,12 @@ static struct mo_site_counters count_site(const struct moirai_runtime *rt,
     };
 
     for (uint32_t i = 0; i < rt->worker_count; i++) {
-        const struct mo_site_counters *c = &rt->workers[i]->sites[index];
+        const struct mo_worker *w = rt->workers[i];
+        const struct mo_site_counters *c = &w->sites[index];
+        const struct moirai_site *ticket = mo_load_relaxed(&w->ticket);
 
+        if (ticket != NULL && mo_load_relaxed(&ticket->index) == index)
+            sum.spawned += mo_scope_uncounted(w);
         sum.spawned += mo_load_relaxed(&c->spawned);
         sum.adopted += mo_load_relaxed(&c->adopted);
     }

@@ -331,6 +331,12 @@ static void count_spawn(struct moirai_runtime *rt, struct mo_worker *w,
     mo_lock_drop(&rt->outside_lock);
 }
 
+/* Is more than counting to be done for each task? */
+static bool noted(const struct moirai_runtime *rt)
+{
+    return rt->workers[0]->noted;
+}
+
 /* A task with its handle, not yet known to anybody. */
 static int make(struct moirai_runtime *rt, struct mo_worker *w,
                 const struct moirai_task *like, const struct moirai_attr *attr,
@@ -349,6 +355,8 @@ static int make(struct moirai_runtime *rt, struct mo_worker *w,
             return -ENOMEM;
         }
     }
+    if (task->handle != NULL || noted(rt))
+        task->flags |= MO_TASK_WATCHED;
     if (attr != NULL)
         apply_attr(rt, task, attr);
     *made = task;
@@ -412,34 +420,94 @@ static MO_COLD int spawn_slow(struct moirai_site *site,
     return spawn(&like, attr, handle);
 }
 
+/* Is there a ticket for such spawns now? */
+static bool get_ticket(struct mo_worker *w, struct moirai_site *site,
+                       struct moirai_scope *scope)
+{
+    if (w->task == NULL || w->noted || scope->runtime != w->runtime
+        || mo_load(&scope->cancelled) != 0 || w->tasks.count == 0)
+        return false;
+    return mo_scope_ticket(w, scope, site, &w->sites[site_index(site)]);
+}
+
+static inline bool has_ticket(const struct mo_worker *w,
+                              const struct moirai_site *site,
+                              const struct moirai_scope *scope)
+{
+    return mo_load_relaxed(&w->ticket) == site && w->owed_scope == scope
+        && mo_load_relaxed(&w->next_id) != w->ticket_end
+        && w->tasks.count != 0;
+}
+
+/* Where the deque is not enough. */
+static MO_COLD int push_slow(struct mo_worker *w, struct moirai_task *task)
+{
+    mo_worker_push(w, task);
+    return 0;
+}
+
+static MO_APART int tell_others(struct mo_worker *w)
+{
+    mo_idle_notify(w->runtime);
+    return 0;
+}
+
+/* With a ticket. All that it calls comes last: it needs no frame. */
+static inline __attribute__((always_inline))
+int spawn_quick(struct mo_worker *w, struct moirai_site *site,
+                struct moirai_scope *scope, moirai_fn *fn, void *arg)
+{
+    struct moirai_sched_local *local = w->queue.local;
+    struct moirai_task *task;
+    uint32_t id;
+
+    if (__builtin_expect(mo_load(&scope->cancelled) != 0, 0))
+        return -ECANCELED;
+    id = mo_load_relaxed(&w->next_id) + w->id_step;
+    mo_store_relaxed(&w->next_id, id);
+    task = mo_slab_take(&w->tasks);
+    task->fn = fn;
+    task->arg = arg;
+    task->site = site;
+    task->scope = scope;
+    task->fiber = NULL;
+    task->handle = NULL;
+    task->id = id;
+    task->flags = 0;
+    task->kind = MO_TASK_PLAIN;
+    task->priority = MOIRAI_PRIORITY_NORMAL;
+    if (__builtin_expect(local == NULL
+                         || !mo_deque_put(&local->deque, task), 0))
+        return push_slow(w, task);
+    return __builtin_expect(w->queue.alone, 1) ? 0 : tell_others(w);
+}
+
+/* Most spawns get no further than the ticket that the last one had. */
+static MO_COLD int spawn_first(struct moirai_site *site,
+                               struct moirai_scope *scope, moirai_fn *fn,
+                               void *arg)
+{
+    struct mo_worker *w = mo_here();
+
+    if (scope == NULL && w->task != NULL)
+        scope = w->task->scope;
+    if (scope == NULL || (!has_ticket(w, site, scope)
+                          && !get_ticket(w, site, scope)))
+        return spawn_slow(site, scope, fn, arg, NULL, NULL);
+    return spawn_quick(w, site, scope, fn, arg);
+}
+
 int moirai_spawn_at(struct moirai_site *site, struct moirai_scope *scope,
                     moirai_fn *fn, void *arg, const struct moirai_attr *attr,
                     struct moirai_handle **handle)
 {
     struct mo_worker *w = mo_here();
-    struct moirai_scope *into = scope;
-    struct moirai_task *task = w->task;
-    struct mo_site_counters *count;
 
-    if (__builtin_expect(task == NULL || attr != NULL || handle != NULL, 0))
+    if (__builtin_expect(attr != NULL || handle != NULL, 0))
         return spawn_slow(site, scope, fn, arg, attr, handle);
-    if (into == NULL)
-        into = task->scope;
-    if (__builtin_expect(into->runtime != w->runtime || w->noted
-                         || mo_load(&into->cancelled) != 0
-                         || (task = mo_slab_quick(&w->tasks)) == NULL, 0))
-        return spawn_slow(site, scope, fn, arg, attr, handle);
-    *task = (struct moirai_task){
-        .fn = fn, .arg = arg, .site = site, .scope = into,
-        .id = mo_task_next_id(w), .priority = MOIRAI_PRIORITY_NORMAL,
-        .kind = MO_TASK_PLAIN,
-    };
-    mo_scope_enter(w, into);
-    mo_count(&w->count.spawned, 1);
-    count = &w->sites[site_index(site)];
-    mo_count(&count->spawned, 1);
-    mo_worker_push(w, task);
-    return 0;
+    if (__builtin_expect(!has_ticket(w, site, scope), 0))
+        return spawn_first(site, scope, fn, arg);
+    return spawn_quick(w, site, scope, fn, arg);
 }
 
 bool moirai_cancelled(void)

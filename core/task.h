@@ -12,8 +12,12 @@
 /* Ids are unique among living tasks and the same in every run of a seed. */
 static inline uint32_t mo_task_next_id(struct mo_worker *w)
 {
-    w->next_id += w->id_step;
-    return w->next_id;
+    uint32_t id = mo_load_relaxed(&w->next_id) + w->id_step;
+
+    w->ticket_end += w->id_step;    /* this one is not of the ticket's */
+    mo_store_relaxed(&w->id_mark, mo_load_relaxed(&w->id_mark) + w->id_step);
+    mo_store_relaxed(&w->next_id, id);
+    return id;
 }
 
 /* Which stack to give it, if it gets one of its own. */
@@ -74,7 +78,6 @@ static inline bool mo_task_is_clean(const struct mo_worker *w,
 static inline void mo_task_free(struct mo_worker *w, struct moirai_task *task,
                                 struct moirai_scope *scope)
 {
-    mo_count(&w->count.finished, 1);
     w->task = NULL;                 /* handlers of signals look there */
     if (!mo_slab_keep(&w->tasks, task))
         mo_slab_put(&w->runtime->tasks, &w->tasks, task);

@@ -89,27 +89,39 @@ static void start_own(struct mo_worker *w, struct moirai_task *task,
     mo_go(w, fiber, false);
 }
 
-/* Most tasks leave nothing behind. */
-static inline bool ended_plainly(struct mo_worker *w, struct moirai_task *task,
-                                 int rc)
+static MO_COLD void start_noted(struct mo_worker *w, struct moirai_task *task)
 {
-    if (w->task != task || rc < 0 || w->noted || task->handle != NULL
-        || task->kind != MO_TASK_PLAIN || !mo_task_is_clean(w, task))
-        return false;
-    mo_task_free(w, task, task->scope);
-    return true;
+    mo_take_up(w, task);
+    mo_trace(w, MO_TRACE_START, task->id, 0);
+    mo_race_acquire_last(task);
+    ended(task, task->fn(task->arg));
 }
 
-static inline void start_here(struct mo_worker *w, struct moirai_task *task)
+/* Most tasks are spawned by nobody who wants to hear of their end, where few
+ * wait, */
+static inline bool is_plain(const struct mo_worker *w,
+                            const struct moirai_task *task)
+{
+    return task->fiber == NULL && (task->flags | task->kind) == MO_TASK_PLAIN
+        && mo_load_relaxed(&task->site->own_stack) != MO_SITE_WAITS
+        && w->spare != NULL;
+}
+
+/* and leave nothing behind: then true, and it is still this worker. */
+static inline bool run_plain(struct mo_worker *w, struct moirai_task *task)
 {
     int rc;
 
     mo_take_up(w, task);
-    mo_trace(w, MO_TRACE_START, task->id, 0);
-    mo_race_acquire_last(task);
     rc = task->fn(task->arg);
-    if (__builtin_expect(!ended_plainly(mo_here(), task, rc), 0))
+    w = mo_here();
+    if (__builtin_expect(w->task != task || rc < 0
+                         || !mo_task_is_clean(w, task), 0)) {
         ended(task, rc);
+        return false;
+    }
+    mo_task_free(w, task, task->scope);
+    return true;
 }
 
 static void loop_entry(void *arg);
@@ -146,13 +158,13 @@ static MO_COLD bool get_spare(struct mo_worker *w)
 }
 
 /* False: not now, there is no stack to go on if it waits. */
-static inline bool run_fresh(struct mo_worker *w, struct moirai_task *task)
+static MO_COLD bool run_special(struct mo_worker *w, struct moirai_task *task)
 {
     if (mo_task_wants_stack(task) && start_apart(w, task))
         return true;
-    if (__builtin_expect(w->spare == NULL, 0) && !get_spare(w))
+    if (w->spare == NULL && !get_spare(w))
         return false;
-    start_here(w, task);
+    start_noted(w, task);
     return true;
 }
 
@@ -278,6 +290,29 @@ static void give_turns(struct mo_worker *w)
     w->clock_ns = now;
 }
 
+/* Nothing is due for so many turns, neither here nor in the scheduler, and they
+ * are accounted for at once. 0: one turn is, in which it wants to be asked. */
+static uint32_t prepay(struct mo_worker *w)
+{
+    struct moirai_sched_local *local = w->queue.local;
+    uint32_t n = w->turns_left;
+
+    if (local != NULL && local->pops <= n)
+        n = local->pops != 0 ? (uint32_t)local->pops - 1 : 0;
+    if (local != NULL)
+        local->pops -= n;
+    w->turns_left -= n != 0 ? n : 1;
+    mo_store_relaxed(&w->turns, mo_load_relaxed(&w->turns) + (n != 0 ? n : 1));
+    mo_store_relaxed(&w->quick, n);
+    return n;
+}
+
+/* Turns that a worker has taken. */
+static uint32_t turns_of(const struct mo_worker *w)
+{
+    return mo_load_relaxed(&w->turns) - mo_load_relaxed(&w->quick);
+}
+
 /* A worker that always has work of its own still looks at one other, round and
  * round: runs its timers, and takes from its queue if it has not taken a turn
  * since the last look, since then it is stuck in a long task. */
@@ -285,17 +320,31 @@ static struct moirai_task *keep_house(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
     struct mo_worker *other = rt->workers[w->watched % rt->worker_count];
-    uint32_t turn = mo_load_relaxed(&other->turns);
+    uint32_t turn = turns_of(other);
 
     give_turns(w);
     run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % rt->worker_count];
-        w->watched_turn = mo_load_relaxed(&other->turns);
+        w->watched_turn = turns_of(other);
         return NULL;
     }
     run_timers(w, other);
     return steal_from(w, other);
+}
+
+/* The quick turns are over. What came of it, or NULL. */
+static struct moirai_task *ask(struct mo_worker *w)
+{
+    struct moirai_task *task = NULL;
+
+    if (w->turns_left == 0)
+        task = keep_house(w);
+    if (prepay(w) != 0)
+        mo_take_turn(w);
+    else if (task == NULL)
+        task = w->queue.pop(w->queue.state, w->queue.worker);
+    return task;
 }
 
 /* Whoever ran last may have given the next task; it goes first unless it is
@@ -310,9 +359,10 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
     w->given = NULL;
     if (given != NULL && !mo_look_is_due(w))
         return given;
-    if (w->turns_left == 0)
-        task = keep_house(w);
-    mo_take_turn(w);
+    if (mo_load_relaxed(&w->quick) == 0)
+        task = ask(w);
+    else
+        mo_take_turn(w);
     w->inbox_first = !w->inbox_first;   /* two pinned tasks that give each */
     if (task == NULL && w->inbox_first) /* other the turn are not all */
         task = take_inbox(w);
@@ -354,27 +404,34 @@ static MO_COLD void wait_for_stack(struct mo_worker *w,
     mo_park(&w->parker, mo_runtime_now(rt) + NO_STACK_NS);
 }
 
+static inline void run_other(struct mo_worker *w, struct moirai_task *task)
+{
+    if (task->fiber != NULL) {
+        mo_resume(w, task);
+        settle_in();
+    } else if (!run_special(w, task)) {
+        wait_for_stack(w, task);
+    }
+}
+
 /* Compilers take what ends in a call that does not return for cold. */
 static __attribute__((hot)) void loop_entry(void *arg)
 {
+    struct mo_worker *w;
+    struct moirai_task *task;
+
     (void)arg;
     mo_arrive();
     settle_in();
-    for (;;) {
-        struct mo_worker *w = mo_here();
-        struct moirai_task *task;
-
+    w = mo_here();
+    while ((task = next(w)) != NULL) {
+        if (!is_plain(w, task))
+            run_other(w, task);
+        else if (run_plain(w, task))
+            continue;
+        w = mo_here();
         if (w->fiber != w->loop)
             retire(w);              /* a task that waited ended on it */
-        task = next(w);
-        if (task == NULL)
-            break;
-        if (task->fiber != NULL) {
-            mo_resume(w, task);
-            settle_in();
-        } else if (!run_fresh(w, task)) {
-            wait_for_stack(w, task);
-        }
     }
     mo_here()->loop = &mo_here()->native;
     retire(mo_here());

@@ -56,7 +56,9 @@ enum mo_task_kind {
 enum mo_task_flag {
     MO_TASK_DEEP = 1,               /* wants a stack as deep as a loop's */
     MO_TASK_OWN = 2,                /* wants a stack of its own at once */
-    MO_TASK_PLACED = 4              /* starts on the worker its handle names */
+    MO_TASK_PLACED = 4,             /* starts on the worker its handle names */
+    MO_TASK_WATCHED = 8             /* its end matters to a handle, or to what
+                                     * mo_worker.noted says */
 };
 
 struct moirai_handle;
@@ -146,17 +148,29 @@ struct mo_worker {
     void (*after)(void *arg);       /* to be called on arrival elsewhere */
     void *after_arg;
     struct moirai_task *given;      /* the loop is to run this one next */
-    struct moirai_scope *owed_scope;    /* counts this many tasks too many: */
-    int64_t owed;                       /* ended, or not spawned yet */
-    uint32_t turns;                 /* times it took up a task; any may read */
-    uint32_t turns_left;            /* before housekeeping is due */
+
+    /* What is owed to a scope's count, and spawns that need no other; see
+     * scope.h. */
+    MO_ATOMIC(struct moirai_site *) ticket; /* spawns there are counted by */
+    MO_ATOMIC(uint32_t) next_id;    /* this alone, up to */
+    uint32_t ticket_end;
+    uint32_t id_step;
+    MO_ATOMIC(uint32_t) id_mark;    /* next_id when they were counted last */
+    struct moirai_scope *owed_scope;    /* counted this many tasks too many */
+    int64_t owed;                       /* then: ended, or not spawned yet */
+    uint64_t ended_mark;            /* count.finished then */
+    uint64_t ended_end;             /* when that is enough */
+
+    MO_ATOMIC(uint32_t) quick;      /* turns for which nobody need be asked */
+    MO_ATOMIC(uint32_t) turns;      /* taken so far, and those */
+    uint32_t turns_left;            /* after those, before housekeeping */
+    MO_ATOMIC(uint32_t) inside;     /* it holds a channel that it owns */
     uint64_t *trace;                /* ring of events; NULL: off */
     bool noted;                     /* tasks are limited, traced, or watched
                                      * by TSan: no short cuts */
-    uint32_t next_id, id_step;
-    MO_ATOMIC(uint32_t) inside;     /* it holds a channel that it owns */
     struct mo_queue_ops queue;
     struct mo_site_counters *sites; /* MO_SITES of them */
+    struct mo_site_counters *ticket_count;  /* of that site */
     int *errno_at;                  /* the thread's errno, and what libstdc++ */
     void **cxx_at;                  /* keeps for it; NULL: is not there */
     struct mo_counters count;
@@ -265,7 +279,9 @@ static inline struct mo_worker *mo_here(void)
 }
 
 _Static_assert(offsetof(struct mo_worker, task) + sizeof(void *)
-               <= sizeof mo_outside, "outside, task is NULL");
+               <= sizeof mo_outside
+               && offsetof(struct mo_worker, ticket) + sizeof(void *)
+               <= sizeof mo_outside, "outside, task and ticket are NULL");
 
 /* Is this a task (or loop) of that runtime? */
 static inline struct mo_worker *mo_self_in(const struct moirai_runtime *rt)
@@ -290,6 +306,20 @@ static inline uint32_t mo_worker_random(struct mo_worker *w, uint32_t n)
                       >> 32);
 }
 
+/* moirai_deque_push where there is room for certain; false: see there. */
+static inline bool mo_deque_put(struct moirai_deque *deque,
+                                struct moirai_task *task)
+{
+    int64_t b = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED);
+    struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
+
+    if (__builtin_expect(b - deque->top_seen > a->mask, 0))
+        return false;
+    MOIRAI_DEQUE_STORE(moirai_deque_at(a, b), task, RELAXED);
+    MOIRAI_DEQUE_STORE(&deque->bottom, b + 1, RELEASE);
+    return true;
+}
+
 /* Makes a task ready: gives it to the scheduler, or to the inbox of the one
  * worker that may run it, and sees to it that somebody is awake. */
 void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task);
@@ -307,19 +337,19 @@ void mo_worker_push(struct mo_worker *w, struct moirai_task *task)
         mo_idle_notify(w->runtime);
 }
 
-/* What the scheduler says that `w` should run next, or NULL. */
+/* What the scheduler says that `w`, which has taken a turn, should run next, or
+ * NULL. */
 static inline __attribute__((always_inline))
 struct moirai_task *mo_worker_pop(struct mo_worker *w)
 {
     struct moirai_sched_local *local = w->queue.local;
     struct moirai_task *task = NULL;
 
-    if (local != NULL && local->pops > 1)
+    if (local != NULL)
         task = local->alone ? moirai_deque_take_alone(&local->deque)
                             : moirai_deque_take(&local->deque);
     if (__builtin_expect(task == NULL, 0))
         return w->queue.pop(w->queue.state, w->queue.worker);
-    local->pops--;
     return task;
 }
 
@@ -347,21 +377,22 @@ static inline void mo_fetch_coming(struct moirai_deque *deque)
     }
 }
 
-/* The same when a task gives up its turn. */
+/* The same when a task gives up its turn: before the next one is taken. */
 static inline struct moirai_task *mo_worker_pop_oldest(struct mo_worker *w)
 {
     struct moirai_sched_local *local = w->queue.local;
     struct moirai_task *task = NULL;
 
-    if (local != NULL && local->pops > 1 && local->alone) {
-        task = moirai_deque_take_oldest_alone(&local->deque);
-        mo_fetch_coming(&local->deque);
-    } else if (local != NULL && local->pops > 1) {
-        task = moirai_deque_take_oldest(&local->deque);
+    if (local != NULL && mo_load_relaxed(&w->quick) != 0) {
+        if (local->alone) {
+            task = moirai_deque_take_oldest_alone(&local->deque);
+            mo_fetch_coming(&local->deque);
+        } else {
+            task = moirai_deque_take_oldest(&local->deque);
+        }
     }
     if (__builtin_expect(task == NULL, 0))
         return w->queue.pop_oldest(w->queue.state, w->queue.worker);
-    local->pops--;
     return task;
 }
 

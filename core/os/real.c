@@ -24,6 +24,7 @@
 #include <moirai/time.h>
 
 #include "arch/cpu.h"
+#include "arch/sanitize.h"
 
 enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP };
 
@@ -195,8 +196,12 @@ void mo_relax(uint32_t round)
         mo_cpu_pause();
 }
 
+/* valgrind does not know the call, and runs one thread at a time: each sees
+ * what the others stored. So what it counts is what runs elsewhere. */
 bool mo_os_barrier_init(void)
 {
+    if (mo_valgrind())
+        return true;
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
                    0, 0) == 0;
 }
@@ -207,6 +212,8 @@ void mo_os_barrier(void)
 {
     struct timespec drained = { 0, 10 * MOIRAI_MS };
 
+    if (mo_valgrind())
+        return;
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
         nanosleep(&drained, NULL);
 }

@@ -52,9 +52,10 @@ extern "C" {
 
 struct moirai_sched_local {
     struct moirai_deque deque;      /* of what this worker pushed */
-    /* Pops until the plugin wants to be asked. Each pop counts it down; the
-     * core goes by the deque alone as long as it is more than 1, and pop, which
-     * is called otherwise and when the deque is empty, sets it anew. */
+    /* Pops until the plugin wants to be asked. Its pop counts it down, and
+     * sets it anew from 1. The core may take off as many as leave 1, ahead, and
+     * go by the deque alone for so many turns; pop is called after them, and
+     * when the deque is empty. */
     MOIRAI_DEQUE_ALIGNED uint64_t pops;
     bool alone;                     /* constant: there are no thieves */
 };

@@ -284,6 +284,16 @@ static int count_all(void *arg)
     return 0;
 }
 
+/* In a task without a handle, as most are. */
+static int count_in_task(void *arg)
+{
+    struct moirai_scope scope;
+
+    need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER));
+    need(moirai_spawn(&scope, count_all, arg));
+    return moirai_scope_end(&scope);
+}
+
 int main(void)
 {
     const char *const set[] = { "runtime.workers=1", "scheduler.spin=0",
@@ -292,7 +302,7 @@ int main(void)
     struct moirai_runtime *runtime;
 
     need(moirai_start(&runtime, &config, NULL));
-    need(moirai_run(runtime, count_all, NULL));
+    need(moirai_run(runtime, count_in_task, NULL));
     need(moirai_stop(runtime, MOIRAI_NEVER, NULL));
     return 0;
 }

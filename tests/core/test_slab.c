@@ -32,7 +32,7 @@ static void check_filled(const void *object, size_t size, int value)
 static void churn(size_t size)
 {
     struct mo_slab slab;
-    struct mo_magazine magazines[2] = { { 0, { NULL } }, { 0, { NULL } } };
+    struct mo_magazine magazines[2] = { { .count = 0 }, { .count = 0 } };
     void **objects = calloc(OBJECTS, sizeof *objects);
 
     CHECK(objects != NULL);
@@ -72,7 +72,7 @@ TEST(slab, objects_do_not_overlap_and_keep_their_contents)
 TEST(slab, what_was_put_is_used_again)
 {
     struct mo_slab slab;
-    struct mo_magazine one = { 0, { NULL } }, two = { 0, { NULL } };
+    struct mo_magazine one = { .count = 0 }, two = { .count = 0 };
     struct mo_mem_count count;
 
     mo_slab_init(&slab, 64);
@@ -84,7 +84,7 @@ TEST(slab, what_was_put_is_used_again)
         mo_slab_put(&slab, &two, object);   /* made here, ends there */
     }
     count = mo_mem_unwatch();
-    CHECK_FMT(count.asked <= 2, "%d chunks for one object at a time",
+    CHECK_FMT(count.asked <= 4, "%d allocations for one object at a time",
               (int)count.asked);
     mo_slab_fini(&slab);
 }
@@ -92,7 +92,7 @@ TEST(slab, what_was_put_is_used_again)
 TEST(slab, without_memory_gives_null_and_recovers)
 {
     struct mo_slab slab;
-    struct mo_magazine magazine = { 0, { NULL } };
+    struct mo_magazine magazine = { .count = 0 };
 
     mo_slab_init(&slab, 64);
     mo_mem_watch(1);
@@ -111,7 +111,7 @@ static struct mo_slab shared;
 /* Each thread gets with its own magazine, and puts what another got. */
 static void *trade(void *arg)
 {
-    struct mo_magazine magazine = { 0, { NULL } };
+    struct mo_magazine magazine = { .count = 0 };
     static void *hands[16];
     unsigned seed = (unsigned)(uintptr_t)arg;
 
