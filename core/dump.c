@@ -228,7 +228,8 @@ static void write_waiting(struct dump *d, struct mo_fiber *fiber,
     mo_line_text(&d->line, whole ? "" : " (its stack cannot be read)");
     if (look.since_ns != 0) {
         mo_line_text(&d->line, " for ");
-        mo_line_span(&d->line, d->now - look.since_ns);
+        mo_line_span(&d->line, d->now > look.since_ns
+                                   ? d->now - look.since_ns : 0);
     }
     write_site(d, it->file, it->line);
     mo_line_text(&d->line, ", stack ");

@@ -33,8 +33,9 @@
 #include "trace.h"
 
 #define NO_STACK_NS (1 * MOIRAI_MS) /* until another try */
-#define TURNS 16                    /* tasks run between two housekeepings, */
-#define MOST_TURNS 64               /* or so many within a tick of the clock */
+#define LOOK_EVERY (50 * MOIRAI_US) /* between two housekeepings; and so many */
+#define MOST_TURNS 64               /* tasks run meanwhile at most; this many */
+#define SIMULATED_TURNS 16          /* where time is simulated */
 
 static void put_back(void *fiber)
 {
@@ -278,15 +279,21 @@ static MO_COLD struct moirai_task *look_harder(struct mo_worker *w)
     }
 }
 
-/* Tasks that take no time need not be looked after so often. */
+/* As many turns as would pass in LOOK_EVERY, had each taken as long as the last
+ * ones: timers that are due wait for the next look. A simulated clock does not
+ * pass by itself. */
 static void give_turns(struct mo_worker *w)
 {
-    int64_t now = w->runtime->os->coarse(w->runtime->os);
-    uint32_t more = w->turns_given < MOST_TURNS ? w->turns_given * 2
-                                                : MOST_TURNS;
+    struct mo_os *os = w->runtime->os;
+    int64_t now = os->sim == NULL ? os->now(os) : os->coarse(os);
+    int64_t took = now - w->clock_ns;
+    int64_t used = (int64_t)w->turns_given - w->turns_left;
+    int64_t turns = took > 0 ? used * LOOK_EVERY / took : MOST_TURNS;
 
-    w->turns_given = now == w->clock_ns && more != 0 ? more : TURNS;
-    w->turns_left = w->turns_given;
+    if (os->sim != NULL)
+        turns = SIMULATED_TURNS;
+    w->turns_left = w->turns_given = turns < 1 ? 1
+        : turns < MOST_TURNS ? (uint32_t)turns : MOST_TURNS;
     w->clock_ns = now;
 }
 

@@ -103,7 +103,8 @@ same symbols.txt
 describe() {
     abidw --headers-dir "$source/include" --drop-private-types --no-show-locs \
         --no-corpus-path --no-comp-dir-path --type-id-style hash \
-        --drop-undefined-syms --out-file "$1" "$library"
+        --drop-undefined-syms --out-file "$1" "$library" || return
+    sed -i "s,path='[^']*/\(core\|include\|plugins\)/,path='\1/," "$1"
 }
 
 machine=$($cc -dumpmachine)
