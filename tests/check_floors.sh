@@ -22,12 +22,11 @@ floors='
 2 builtin builtin_list chosen config descriptor dl expand kind option override
 2 piece plugin source
 2 section setup topo tree trial value
-3 binding blocking chain chan child collect dump fail fault fiber fork frame
-3 handle host idle leave link local loop name par pool radix radix_key reason roster runtime.h
-3 scope select single sort span stats sync task time timer trace
-3 spill
-3 barrier cond event future gate once owner rwlock semaphore
-3 transfer wait watch worker
+3 barrier binding blocking chain chan child collect cond dump event fail fault
+3 fiber fork frame future gate handle host idle leave link local loop name once
+3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
+3 semaphore single sort span spill stats sync task time timer trace transfer
+3 wait watch worker
 4 flow/* runtime
 '
 
