@@ -353,7 +353,7 @@ class Runtime:
     about_send = about_recv
 
     def about_mutex(self, at, fiber):
-        owner = self.process.types.record('moirai_mutex', at)['owner']
+        owner = self.process.types.record('moirai_mutex', at)['word'] & ~6
         name = self.process.symbol(at)
         return ' 0x%x%s, %s' % (at, ' <%s>' % name if name else '',
                                 self.owner_text(owner))
