@@ -75,6 +75,16 @@ extern void (*mo_wrote_hook)(const volatile void *p);   /* NULL: nobody */
  * makes all processors do one (mo_os_barrier). */
 #define mo_compiler_fence() __asm__ volatile("" ::: "memory")
 
+/* What was stored before is seen before what is stored after. */
+static inline void mo_release_fence(void)
+{
+#if defined(__x86_64__) || defined(__i386__) || defined(MO_SANITIZE_THREAD)
+    mo_compiler_fence();
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
 #ifdef MO_SANITIZE_THREAD
 extern MO_ATOMIC(uint32_t) mo_fence_word;
 #endif

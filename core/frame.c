@@ -266,13 +266,15 @@ static bool outcome(const struct moirai_frame *frame)
 }
 
 /* In a forked child, which has no workers. `done` was written when the frame
- * was taken, or could not be queued: before that it is what was there. */
+ * was taken, made a task of, or could not be queued: as long as it owns its
+ * slot it is what was there before. */
 static bool ended_before(const struct moirai_frame *frame)
 {
-    bool taken = frame->slot == NULL
-              || (mo_load_relaxed(frame->slot) & MOIRAI_SLOT_STOLEN) != 0;
+    uintptr_t word = frame->slot != NULL ? mo_load_relaxed(frame->slot) : 0;
+    bool waits = ADDRESS(word) == (uintptr_t)frame
+              && (word & MOIRAI_SLOT_STOLEN) == 0;
 
-    return taken && mo_load_relaxed(&frame->done) == DONE_ENDED;
+    return !waits && mo_load_relaxed(&frame->done) == DONE_ENDED;
 }
 
 bool moirai_unfork_slow(struct moirai_frame *frame)

@@ -169,9 +169,11 @@ void mo_scope_balance(struct mo_worker *w)
         return;
     spawned = mo_scope_uncounted(w);
     w->owed -= spawned;
+    mo_scope_count_begin(w);
     mo_store_relaxed(&w->id_mark, next_id);
     mo_count(&w->count.spawned, spawned);
     mo_count(&w->ticket_count->spawned, spawned);
+    mo_scope_count_end(w);
 }
 
 void mo_scope_settle(struct mo_worker *w)
@@ -242,7 +244,9 @@ bool mo_scope_ticket(struct mo_worker *w, struct moirai_scope *scope,
     w->ticket_count = count;
     w->ticket_end = mo_load_relaxed(&w->next_id)
                     + (uint32_t)w->owed * w->id_step;
+    mo_scope_count_begin(w);
     mo_store_relaxed(&w->ticket, site);
+    mo_scope_count_end(w);
     return true;
 }
 

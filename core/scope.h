@@ -41,11 +41,37 @@ void mo_scope_settle(struct mo_worker *w);
 /* Works it out: `owed` and all counters are right then. */
 void mo_scope_balance(struct mo_worker *w);
 
-/* Spawns of the ticket's site that are not in its counters yet. Any thread. */
+/* Spawns of the ticket's site that are not in its counters yet. Its worker, or
+ * between two calls of mo_scope_counting that give the same even number. */
 static inline uint32_t mo_scope_uncounted(const struct mo_worker *w)
 {
     return (mo_load_relaxed(&w->next_id) - mo_load_relaxed(&w->id_mark))
            / w->id_step;
+}
+
+/* Around what moves spawns from here to there, so that nobody sees them twice,
+ * or not at all. (A sequence lock; the odd number is seen before the changes,
+ * the even one after them.) */
+static inline void mo_scope_count_begin(struct mo_worker *w)
+{
+    mo_store_relaxed(&w->counting, mo_load_relaxed(&w->counting) + 1);
+    mo_release_fence();
+}
+
+static inline void mo_scope_count_end(struct mo_worker *w)
+{
+    mo_store(&w->counting, mo_load_relaxed(&w->counting) + 1);
+}
+
+/* For readers, before and after. */
+static inline uint32_t mo_scope_counting(const struct mo_worker *w)
+{
+    uint32_t n;
+
+    mo_fence();
+    n = mo_load(&w->counting);
+    mo_fence();
+    return n;
 }
 
 /* A task that is about to be spawned counts; `w` NULL: by no worker. */

@@ -11,6 +11,8 @@
 #include "runtime.h"
 #include "task.h"
 
+#define TRIES 10000                 /* to see a worker's counts at rest */
+#define ALL UINT32_MAX              /* sites */
 #define COLUMN 20                   /* where the numbers begin */
 
 /* The fields by name, in the order they are shown in. */
@@ -52,6 +54,31 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->dropped += mo_load_relaxed(&c->dropped);
 }
 
+/* What a worker has spawned: all, or at the site with this index, whose counter
+ * that is. A worker that was stopped in the middle of counting is not waited
+ * for for ever. */
+static uint64_t spawned_by(const struct mo_worker *w,
+                           const uint64_t *counter,
+                           uint32_t index)
+{
+    uint64_t spawned = 0;
+    uint32_t before;
+
+    for (uint32_t round = 0; round < TRIES; mo_relax(round++)) {
+        const struct moirai_site *ticket;
+
+        before = mo_scope_counting(w);
+        ticket = mo_load_relaxed(&w->ticket);
+        spawned = mo_load_relaxed(counter);
+        if (index == ALL || (ticket != NULL
+                             && mo_load_relaxed(&ticket->index) == index))
+            spawned += mo_scope_uncounted(w);
+        if (before % 2 == 0 && mo_scope_counting(w) == before)
+            break;
+    }
+    return spawned;
+}
+
 int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
 {
     uint32_t size = stats->size;
@@ -60,8 +87,11 @@ int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
     if (size < 8 || size > sizeof sum)
         return -EINVAL;
     for (uint32_t i = 0; i < rt->worker_count; i++) {
-        add(&sum, &rt->workers[i]->count);
-        sum.spawned += mo_scope_uncounted(rt->workers[i]);
+        const struct mo_worker *w = rt->workers[i];
+        uint64_t spawned = sum.spawned + spawned_by(w, &w->count.spawned, ALL);
+
+        add(&sum, &w->count);
+        sum.spawned = spawned;
     }
     add(&sum, &rt->outside);
     memcpy(stats, &sum, size);
@@ -88,11 +118,8 @@ static struct mo_site_counters count_site(const struct moirai_runtime *rt,
     for (uint32_t i = 0; i < rt->worker_count; i++) {
         const struct mo_worker *w = rt->workers[i];
         const struct mo_site_counters *c = &w->sites[index];
-        const struct moirai_site *ticket = mo_load_relaxed(&w->ticket);
 
-        if (ticket != NULL && mo_load_relaxed(&ticket->index) == index)
-            sum.spawned += mo_scope_uncounted(w);
-        sum.spawned += mo_load_relaxed(&c->spawned);
+        sum.spawned += spawned_by(w, &c->spawned, index);
         sum.adopted += mo_load_relaxed(&c->adopted);
     }
     return sum;

@@ -15,8 +15,10 @@ static inline uint32_t mo_task_next_id(struct mo_worker *w)
     uint32_t id = mo_load_relaxed(&w->next_id) + w->id_step;
 
     w->ticket_end += w->id_step;    /* this one is not of the ticket's */
+    mo_scope_count_begin(w);
     mo_store_relaxed(&w->id_mark, mo_load_relaxed(&w->id_mark) + w->id_step);
     mo_store_relaxed(&w->next_id, id);
+    mo_scope_count_end(w);
     return id;
 }
 

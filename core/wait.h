@@ -95,8 +95,10 @@ struct mo_waiter {
 struct mo_node {
     struct mo_node *next, *prev;
     struct mo_waiter *waiter;
-    void *message;                  /* where it is taken from or put */
-    uint32_t which;                 /* not 0: a select's, of this case */
+    void *message;                  /* where it is taken from or put; or what
+                                     * else the object wants to know */
+    uint32_t which;                 /* a select's: 1 + its case; of all others
+                                     * 0, as a task's own node is used again */
 };
 
 struct mo_queue {                   /* of nodes, oldest first */

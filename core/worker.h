@@ -156,6 +156,7 @@ struct mo_worker {
     uint32_t ticket_end;
     uint32_t id_step;
     MO_ATOMIC(uint32_t) id_mark;    /* next_id when they were counted last */
+    MO_ATOMIC(uint32_t) counting;   /* odd while that is changed; see scope.h */
     struct moirai_scope *owed_scope;    /* counted this many tasks too many */
     int64_t owed;                       /* then: ended, or not spawned yet */
     uint64_t ended_mark;            /* count.finished then */

@@ -45,9 +45,18 @@ static int plan_merge(struct mo_flow *flow, struct mo_flow_stage *stage)
             rc = mo_flow_refuse(flow, stage, -EINVAL, "has channels of %zu "
                                 "bytes each, and of %zu",
                                 stage->elems[0].bytes, stage->elems[i].bytes);
-    if (rc == 0)
-        stage->out = stage->elems[0];
-    return rc;
+    for (size_t i = 1; rc == 0 && i < stage->given.n; i++)
+        if (stage->elems[i].drop != stage->elems[0].drop
+            || stage->elems[i].ctx != stage->elems[0].ctx)
+            rc = mo_flow_refuse(flow, stage, -EINVAL, "has channels whose "
+                                "messages are dropped in different ways");
+    if (rc != 0)
+        return rc;
+    stage->out = stage->elems[0];
+    for (size_t i = 1; i < stage->given.n; i++)
+        if (stage->elems[i].align > stage->out.align)
+            stage->out.align = stage->elems[i].align;
+    return 0;
 }
 
 const struct mo_flow_kind mo_flow_merge = {
@@ -168,6 +177,8 @@ static int push_latest(struct mo_flow_op *op, void *message)
         return rc;
     }
     rc = renew(op, message);
+    if (rc == 0)
+        rc = mo_flow_flush(op->lane);   /* each lane gathers its own */
     moirai_mutex_unlock(gate);
     return rc;
 }

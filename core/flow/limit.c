@@ -98,6 +98,11 @@ static void dequeue(struct moirai_limit *limit, struct mo_node *node)
     limit->waiting--;
 }
 
+static uint32_t wanted(const struct mo_node *node)
+{
+    return (uint32_t)(uintptr_t)node->message;
+}
+
 /* Lets go who is first in the queue, as many as can. The lock is held. */
 static void serve(struct moirai_limit *limit, int64_t now)
 {
@@ -105,7 +110,7 @@ static void serve(struct moirai_limit *limit, int64_t now)
 
     while ((node = waiters_of(limit)->first) != NULL) {
         struct mo_waiter *waiter = node->waiter;
-        int64_t due = mo_meter_due(limit, node->which, now);
+        int64_t due = mo_meter_due(limit, wanted(node), now);
 
         if (due == MOIRAI_NEVER || !mo_wait_claim(waiter))
             return;
@@ -113,7 +118,7 @@ static void serve(struct moirai_limit *limit, int64_t now)
             mo_wait_end(waiter, FIRST);
             return;
         }
-        take(limit, node->which, now);
+        take(limit, wanted(node), now);
         dequeue(limit, node);
         mo_wait_end(waiter, 0);
     }
@@ -155,7 +160,7 @@ static int wait_turn(struct moirai_limit *limit, uint32_t n,
     bool first;
     int rc;
 
-    node->which = n;
+    node->message = (void *)(uintptr_t)n;
     mo_queue_add(waiters_of(limit), node);
     limit->waiting++;
     limit->waited++;

@@ -49,7 +49,8 @@ int mo_flow_failed(struct mo_flow_op *op, void *message, int rc,
     struct mo_flow *flow = op->lane->part->flow;
     uint32_t tries = 0;
 
-    while (rc < 0 && again != NULL && tries < given->retries) {
+    while (rc < 0 && again != NULL && op->left == 0
+           && tries < given->retries) {
         int waited = wait_to_retry(given, tries);
 
         if (waited != 0)
@@ -58,7 +59,7 @@ int mo_flow_failed(struct mo_flow_op *op, void *message, int rc,
         mo_add(&flow->retried, 1);
         rc = again(op, message);
     }
-    if (rc >= 0 || (rc == -ECANCELED && moirai_cancelled()))
+    if (rc >= 0 || op->said != 0 || (rc == -ECANCELED && moirai_cancelled()))
         return rc;
     if (given->divert != NULL) {
         int sent = divert(op, message, rc, tries + 1);
@@ -207,8 +208,7 @@ static int push_expand(struct mo_flow_op *op, void *message)
     op->said = 0;
     rc = call_expand(op, message);
     if (rc < 0 && op->said == 0)
-        rc = mo_flow_failed(op, message, rc,
-                            op->left == 0 ? call_expand : NULL);
+        rc = mo_flow_failed(op, message, rc, call_expand);
     if (rc != MO_GONE)
         mo_flow_drop(&op->stage->in, message);
     return op->said != 0 ? op->said : mo_flow_verdict(op, rc);

@@ -393,6 +393,9 @@ int mo_flow_plan(struct mo_flow *flow, const struct moirai_stage *stages,
 {
     int rc = read_stages(flow, stages, n);
 
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (flow->stages[i].given.count != NULL)
+            *flow->stages[i].given.count = 0;   /* whatever is refused next */
     if (rc == 0)
         rc = check_stages(flow);
     if (rc == 0)

@@ -82,7 +82,7 @@ static struct mo_waiter *next_waiter(struct mo_queue *queue, uint32_t at)
 
         mo_queue_remove(queue, node);
         if (mo_wait_claim(waiter)) {
-            node->which = at;
+            node->message = (void *)(uintptr_t)at;
             return waiter;
         }
     }
@@ -272,7 +272,7 @@ static int wait_turn(struct moirai_resources *pool, int64_t deadline_ns,
     mo_word_unlock(&pool->lock);
     if (last != NULL)
         mo_wait_end(last, 0);
-    *at = node->which;
+    *at = (uint32_t)(uintptr_t)node->message;
     return rc;
 }
 

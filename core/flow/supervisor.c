@@ -358,9 +358,10 @@ static int deal_with(struct moirai_supervisor *s, uint32_t at)
         s->failed++;
         mo_word_unlock(&s->lock);
     }
+    if (child->result != 0 || wants_restart(child))
+        describe(s, child);
     if (!wants_restart(child))
         return 0;
-    describe(s, child);
     if (!may_restart(s))
         return child->result != 0 ? child->result : -ENOTRECOVERABLE;
     return restart(s, at);

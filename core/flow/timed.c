@@ -256,10 +256,11 @@ static int plan_throttle(struct mo_flow *flow, struct mo_flow_stage *stage)
 {
     const struct moirai_stage *given = &stage->given;
 
-    if (given->ns > 0 && given->n > 1
-        && (int64_t)given->n > INT64_MAX / 4 / given->ns)
-        return mo_flow_refuse(flow, stage, -EINVAL, "lets %zu through at once",
-                              given->n);
+    if (given->ns > INT64_MAX / 4
+        || (given->ns > 0 && given->n > (uint64_t)(INT64_MAX / 4 / given->ns)))
+        return mo_flow_refuse(flow, stage, -EINVAL, "lets %zu through at once, "
+                              "one in %lld ns", given->n,
+                              (long long)given->ns);
     return plan_time(flow, stage);
 }
 

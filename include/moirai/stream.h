@@ -51,7 +51,9 @@ struct moirai_stream;               /* where moirai_stream_emit leads */
 
 /* What a function may return besides 0 (go on) and a negative errno. */
 #define MOIRAI_STREAM_SKIP 1        /* this message goes no further */
-#define MOIRAI_STREAM_END 2         /* nor does it, nor any after it */
+#define MOIRAI_STREAM_END 2         /* nor does it, nor any after it; nor, if
+                                     * unordered workers or several sources
+                                     * run the stage, what they have in hand */
 
 /* Fills *message with the next one. It is called until it returns
  * MOIRAI_STREAM_END. */
@@ -577,7 +579,8 @@ struct moirai_stream_report {
  * calling task itself. 0; what ended it otherwise; -ETIMEDOUT: the deadline;
  * -ECANCELED; -EINVAL: the stages do not fit together, and report->error says
  * which; -ENOTSUP: messages of variable length; -EBADF: an endpoint of the
- * wrong end; -ENOMEM, -EAGAIN: nothing was received; -ECHILD. Can wait. */
+ * wrong end; -ENOMEM, -EAGAIN: it could not begin, and what the first of several
+ * sources had received already is dropped; -ECHILD. Can wait. */
 int moirai_stream_run(struct moirai_runtime *runtime,
                       const struct moirai_stage *stages, size_t n,
                       int64_t deadline_ns,

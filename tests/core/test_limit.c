@@ -455,3 +455,53 @@ TEST(limit, keeps_its_rate_between_tasks_and_threads)
     CHECK((moirai_now() - start) / 25000 + 10 >= c.sum);
     CHECK_EQ(c.limit.granted, c.sum);
 }
+
+/* A task's next wait does not know of the one before: here it lends a channel
+ * more messages than that has room for. */
+struct after {
+    struct moirai_limit limit;
+    struct moirai_chan *chan;
+};
+
+static int wait_and_send(void *arg)
+{
+    struct after *after = arg;
+    int64_t messages[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+    CHECK_EQ(moirai_limit_acquire(&after->limit, 1, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_limit_acquire(&after->limit, 1, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_chan_send_batch(after->chan, messages, 8, MOIRAI_NEVER),
+             8);
+    return 0;
+}
+
+static int receive_after_that(void *arg)
+{
+    static const char *const options[] = { "capacity=2", NULL };
+    struct moirai_elem elem = MOIRAI_ELEM(int64_t);
+    struct moirai_scope scope;
+    struct after after;
+    int64_t message;
+
+    (void)arg;
+    CHECK_EQ(moirai_limit_tokens(&after.limit, 1000, MOIRAI_S, 1), 0);
+    CHECK_EQ(moirai_chan_make(NULL, NULL, options, &elem, &after.chan, NULL),
+             0);
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, wait_and_send, &after), 0);
+    while (moirai_chan_length(after.chan) != 2)
+        CHECK_EQ(moirai_sleep_until(moirai_after(MOIRAI_MS)), 0);
+    for (int64_t i = 1; i <= 8; i++) {
+        CHECK_EQ(moirai_chan_recv(after.chan, &message, MOIRAI_NEVER), 0);
+        CHECK_EQ(message, i);
+    }
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    moirai_chan_put(after.chan);
+    return 0;
+}
+
+TEST(limit, leaves_nothing_behind_for_the_next_wait)
+{
+    with_one(1, receive_after_that, NULL);
+    with_seeds(10, receive_after_that, NULL);
+}

@@ -119,6 +119,47 @@ TEST(stream, calls_one_stage_after_the_other)
     with_one(2, one_part, NULL);
 }
 
+/* Fails before it emits anything, then in the middle. */
+static int fail_twice(void *message, struct moirai_stream *out, void *arg)
+{
+    int *calls = arg;
+
+    if (++*calls == 1)
+        return -EIO;
+    CHECK_EQ(moirai_stream_emit(out, message), 0);
+    return -EIO;
+}
+
+static int half_done(void *arg)
+{
+    const int64_t one = 1;
+    int64_t got[4];
+    size_t n = 9;
+    int calls = 0;
+
+    (void)arg;
+    CHECK_EQ(MOIRAI_STREAM(MOIRAI_NEVER, NULL,
+                 moirai_stream_array(&one, 1, MOIRAI_OF(int64_t)),
+                 moirai_stream_or_skip(moirai_stream_or_retry(
+                     moirai_stream_expand(fail_twice, &calls,
+                                          MOIRAI_OF(int64_t)), 5, 0)),
+                 moirai_stream_collect(got, 4, &n, MOIRAI_OF(int64_t))), 0);
+    CHECK_EQ(calls, 2);
+    CHECK_EQ(n, 1);
+    n = 9;
+    CHECK_EQ(MOIRAI_STREAM(MOIRAI_NEVER, NULL,
+                 moirai_stream_skip(1),
+                 moirai_stream_collect(got, 4, &n, MOIRAI_OF(int64_t))),
+             -EINVAL);
+    CHECK_EQ(n, 0);
+    return 0;
+}
+
+TEST(stream, tries_nothing_again_of_which_something_has_gone_on)
+{
+    with_one(1, half_done, NULL);
+}
+
 static int with_state(void *arg)
 {
     static const int64_t numbers[] = { 1, 1, 2, 1, 3, 2, 2, 4, 1, 1 };

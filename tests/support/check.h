@@ -26,6 +26,7 @@
 #define CHECK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD) || \
