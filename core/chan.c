@@ -212,9 +212,10 @@ int mo_chan_attach(struct mo_chan *c, uint32_t mode,
     if (c->ops->attach != NULL)
         rc = c->ops->attach(c->state, mode, &endpoint->view);
     if (rc == 0) {
-        c->endpoints++;
+        mo_store_relaxed(&c->endpoints, c->endpoints + 1);
         c->holds++;
-        c->sending += (mode & MOIRAI_SEND) != 0;
+        mo_store_relaxed(&c->sending,
+                         c->sending + ((mode & MOIRAI_SEND) != 0));
     }
     mo_chan_unlock(c);
     return rc;
@@ -239,9 +240,12 @@ bool mo_chan_detach(struct moirai_chan *endpoint, bool *closed)
     mo_chan_lock(c);
     if (c->ops->detach != NULL)
         c->ops->detach(c->state, endpoint->view);
-    if ((endpoint->mode & MOIRAI_SEND) != 0 && --c->sending == 0)
+    mo_store_relaxed(&c->sending,
+                     c->sending - ((endpoint->mode & MOIRAI_SEND) != 0));
+    mo_store_relaxed(&c->endpoints, c->endpoints - 1);
+    if ((endpoint->mode & MOIRAI_SEND) != 0 && c->sending == 0)
         *closed = mark_closed(c);
-    last = --c->endpoints == 0;
+    last = c->endpoints == 0;
     mo_chan_unlock(c);
     return last;
 }

@@ -40,8 +40,8 @@ struct mo_chan {
     uint64_t sent;                  /* also the id of the newest message */
     uint64_t received;
 
-    uint32_t endpoints;
-    uint32_t sending;               /* of them, those that may */
+    MO_ATOMIC(uint32_t) endpoints;  /* dumps look at these */
+    MO_ATOMIC(uint32_t) sending;    /* of them, those that may */
     uint32_t holds;                 /* they, and who is about to leave */
     struct moirai_runtime *runtime; /* constant, as are: */
     const struct moirai_chan_ops *ops;
@@ -89,16 +89,6 @@ static inline void mo_chan_lock(struct mo_chan *c)
     }
     mo_chan_lock_word(c, w);
     mo_race_acquire(c);
-}
-
-/* Only if nobody holds it. */
-static inline bool mo_chan_try_lock(struct mo_chan *c)
-{
-    if (!mo_word_try(&c->lock))
-        return false;
-    if (mo_load_relaxed(&c->owned) == MO_CHAN_OWNED)
-        mo_chan_share(c);
-    return true;
 }
 
 /* However it was taken: nobody else holds the word while the owner is inside.

@@ -136,20 +136,16 @@ static void count_ends(struct mo_line *line, uint32_t n, const char *doing)
 static void party_of_channel(struct mo_line *line,
                              const struct mo_waiter *waiter)
 {
-    struct mo_chan *c = (struct mo_chan *)waiter->object;
-    bool sends = mo_load_relaxed(&waiter->kind) == MO_WAIT_SEND;
-    uint32_t sending;
+    const struct mo_chan *c = waiter->object;
     uint32_t all;
 
-    if (c == NULL || !mo_chan_try_lock(c))
+    if (c == NULL)
         return;
-    sending = c->sending;
-    all = c->endpoints;
-    mo_chan_unlock(c);
-    if (sends)
+    all = mo_load_relaxed(&c->endpoints);
+    if (mo_load_relaxed(&waiter->kind) == MO_WAIT_SEND)
         count_ends(line, all > 0 ? all - 1 : 0, "receive");
     else
-        count_ends(line, sending, "send");
+        count_ends(line, mo_load_relaxed(&c->sending), "send");
 }
 
 /* An owner: see owner.h. */

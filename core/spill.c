@@ -132,8 +132,15 @@ size_t mo_spill_push(struct mo_chan *c, void *endpoint, const void *first,
     if (n == 0)
         return 0;
     done = c->push(c->state, endpoint, first, n);
-    while (done < n && s->policy == MO_SPILL_OLDEST && drop_oldest(c))
-        done += c->push(c->state, endpoint, message_at(c, first, done), 1);
+    while (done < n && s->policy == MO_SPILL_OLDEST && drop_oldest(c)) {
+        size_t k = c->push(c->state, endpoint, message_at(c, first, done), 1);
+
+        if (k == 0) {               /* it was not for want of room */
+            s->starved = true;
+            return done;
+        }
+        done += k;
+    }
     for (; done < n && s->policy == MO_SPILL_NEWEST; done++)
         drop(&s->sink, message_at(c, first, done));
     return done;

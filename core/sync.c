@@ -10,9 +10,9 @@
  * Unlocking lets the oldest waiter try, and until that one runs, others may
  * still take the mutex: a task that locks it again and again does not have to
  * wait each time for another one to be woken. But a waiter that tried in vain
- * goes back to the head of the queue and says so, and then the next unlock hands
- * the mutex over to it, before it runs. So a waiter is passed over once, and
- * those who wait get it in the order they came.
+ * goes back to the head of the queue and says so, and then the next unlock
+ * hands the mutex over to it, before it runs. So a waiter is passed over once,
+ * and those who wait get it in the order they came.
  *
  * Every mutex knows its owner and every task what it holds, so that a task that
  * fails does not take its locks with it, and so that deadlocks can be found.
@@ -135,8 +135,8 @@ static bool take_soon(struct moirai_mutex *mutex, uintptr_t self)
     return false;
 }
 
-/* Takes it, or, if the caller may wait, marks it as waited for. The spin lock is
- * held. 0; -EOWNERDEAD: taken too; AGAIN: marked; or why it may not wait. */
+/* Takes it, or, if the caller may wait, marks it as waited for. The spin lock
+ * is held. 0; -EOWNERDEAD: taken too; AGAIN: marked; or why it may not wait. */
 static int take_or_mark(struct moirai_mutex *mutex, uintptr_t self,
                         int64_t deadline_ns)
 {

@@ -65,12 +65,25 @@ static void hand_over(struct mo_chan *c, struct mo_lent *to,
     c->received += n;
 }
 
+/* Where receivers wait for what is theirs alone, no more at once than there is
+ * room for: what is more could push out what they have not been given yet. */
+static size_t at_once(struct mo_chan *c, const struct mo_lent *from)
+{
+    size_t most;
+
+    if (!c->views || c->receivers.first == NULL)
+        return from->left;
+    most = c->ops->capacity(c->state);
+    return from->left < most ? from->left : most;
+}
+
 static size_t push(struct mo_chan *c, struct mo_lent *from)
 {
     void *view = from->chan->view;
-    size_t n = c->spill == NULL ? c->push(c->state, view, from->at, from->left)
-                                : mo_spill_push(c, view, from->at, from->left);
+    size_t n = at_once(c, from);
 
+    n = c->spill == NULL ? c->push(c->state, view, from->at, n)
+                         : mo_spill_push(c, view, from->at, n);
     mo_lent_advance(from, n, c->bytes);
     c->sent += n;
     return n;
@@ -107,14 +120,14 @@ static bool served(struct mo_queue *queue, struct mo_node *node,
     return true;
 }
 
-/* The store refused a waiter. A select was claimed for that. */
-static void in_vain(struct mo_queue *queue, struct mo_node *node,
+/* The store refused a waiter, which goes on to look for itself. `claimed`: it
+ * is a select, and was claimed for that. */
+static void in_vain(struct mo_queue *queue, struct mo_node *node, bool claimed,
                     struct mo_queue *woken)
 {
-    if (!of_select(node))
-        return;
     mo_queue_remove(queue, node);
-    mo_queue_add(woken, node);
+    if (claimed || mo_wait_claim(node->waiter))
+        mo_queue_add(woken, node);
 }
 
 /* The oldest waiter whose message may be moved; NULL: there is none. */
@@ -146,6 +159,15 @@ static enum grip take_hold(struct mo_chan *c, struct mo_queue *queue,
     return GRIP_GONE;
 }
 
+/* Will this receiver never get anything any more? */
+static bool has_ended(struct mo_chan *c, const struct mo_node *node)
+{
+    const struct mo_lent *lent = node->message;
+
+    return c->ops->ended != NULL
+        && c->ops->ended(c->state, lent->chan->view) != 0;
+}
+
 /* Waiting senders' messages into the store. */
 static bool refill(struct mo_chan *c, struct mo_queue *woken)
 {
@@ -160,7 +182,12 @@ static bool refill(struct mo_chan *c, struct mo_queue *woken)
         if (grip == GRIP_NONE)
             break;
         if (push(c, node->message) == 0) {
-            in_vain(&c->senders, node, woken);
+            bool starved = c->spill != NULL && mo_spill_refusal(c) != 0;
+
+            if (of_select(node) || starved)
+                in_vain(&c->senders, node, of_select(node), woken);
+            if (starved)
+                continue;
             break;
         }
         moved = true;
@@ -187,8 +214,10 @@ static bool feed(struct mo_chan *c, struct mo_queue *woken)
         if (grip == GRIP_HELD && pop(c, node->message) != 0) {
             moved = true;
             done = served(&c->receivers, node, woken);
-        } else if (grip == GRIP_HELD) {
-            in_vain(&c->receivers, node, woken);
+        } else if (grip == GRIP_HELD && of_select(node)) {
+            in_vain(&c->receivers, node, true, woken);
+        } else if (grip != GRIP_GONE && has_ended(c, node)) {
+            in_vain(&c->receivers, node, false, woken);
         }
         if (!done && !c->views)
             break;
@@ -342,8 +371,9 @@ int mo_send_rest(struct mo_lent *from, int64_t deadline_ns)
             rc = why_not_send(c, deadline_ns);
         if (rc == 0 && from->left != 0 && woken.first == NULL
             && !mo_spill_pending(c))
-            return wait_in(&c->senders, from, MO_WAIT_SEND, deadline_ns);
-        unlock_wake(c, &woken);
+            rc = wait_in(&c->senders, from, MO_WAIT_SEND, deadline_ns);
+        else
+            unlock_wake(c, &woken);
         if (rc != 0 || from->left == 0)
             return rc;
         mo_chan_lock(c);     /* they might be waiting for us */

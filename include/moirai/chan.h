@@ -53,7 +53,8 @@ struct moirai_elem {
     uint32_t align;                 /* of one message; 0: 16 */
     size_t bytes;                   /* of one message; 0: only the event */
     size_t limit;                   /* 0: messages are all `bytes` long */
-    void (*drop)(void *message, void *ctx);     /* NULL: nothing to free */
+    void (*drop)(void *message, void *ctx);     /* NULL: nothing to free. May
+                                     * wait; must not end its task */
     void *ctx;
     const char *codec;              /* for the wire; NULL: raw bytes */
     uint64_t schema;                /* must agree on both ends; 0: any */
@@ -110,9 +111,9 @@ int moirai_chan_dup(struct moirai_chan *chan, uint32_t mode,
  * allowed. Any thread; does not wait. */
 struct moirai_chan *moirai_chan_get(struct moirai_chan *chan);
 
-/* One reference less. The last gives the endpoint back; if it was the
- * channel's last, destructors run in here. NULL is allowed. Any thread; does
- * not wait. */
+/* One reference less. The last gives the endpoint back; destructors run in here
+ * if it was the channel's last, or if messages went that were kept for it alone
+ * (broadcast). NULL is allowed. Any thread; does not wait, if they do not. */
 void moirai_chan_put(struct moirai_chan *chan);
 
 /* No more messages. Either end may say so. 0, or -EPIPE if it was closed

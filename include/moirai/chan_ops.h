@@ -168,7 +168,8 @@ struct moirai_chan_ops {
 
     /* Optional; a wait for several channels at once needs it. Would a push
      * (mode MOIRAI_SEND) or a pop (MOIRAI_RECV) of one message through this
-     * endpoint succeed now? Changes nothing. */
+     * endpoint succeed now? A push has to be the same for all endpoints.
+     * Changes nothing. */
     bool (*can)(void *state, void *endpoint, uint32_t mode);
 
     /* Optional; required of one that discards messages. Called once, after

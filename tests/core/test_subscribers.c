@@ -214,3 +214,69 @@ TEST(broadcast, goes_on_when_the_slow_one_goes)
     with_each(leave, NULL);
     with_seeds(20, leave, NULL);
 }
+
+/* One that waits is no slow one, however many are sent at once; once it has
+ * something to do it may become one. */
+static int receive_until_dropped(void *arg)
+{
+    struct moirai_chan *chan = arg;
+    int64_t n = 0;
+    int64_t got;
+
+    while ((got = talk_recv(chan, MOIRAI_NEVER)) >= 0)
+        CHECK_EQ(got, n++);
+    CHECK_EQ(got, -EOVERFLOW);
+    CHECK(n >= 1);
+    return 0;
+}
+
+static int select_until_dropped(void *arg)
+{
+    struct moirai_chan *chan = arg;
+    int64_t message;
+    struct moirai_case once = MOIRAI_ON_RECV(chan, &message);
+
+    for (int64_t n = 0;; n++) {
+        CHECK_EQ(moirai_select(&once, 1, MOIRAI_NEVER), 0);
+        if (once.result != 0)
+            break;
+        CHECK_EQ(message, n);
+    }
+    CHECK_EQ(once.result, -EOVERFLOW);
+    return 0;
+}
+
+static int send_more_than_fits(void *arg)
+{
+    struct moirai_chan *both = make("slow=drop");
+    struct moirai_chan *ends[3];
+    moirai_fn *const bodies[] = { receive_until_dropped, select_until_dropped,
+                                  receive_until_dropped };
+    struct moirai_chan *sends = talk_dup(both, MOIRAI_SEND);
+    struct moirai_scope scope;
+    int64_t messages[10];
+
+    (void)arg;
+    for (int64_t i = 0; i < 10; i++)
+        messages[i] = i;
+    talk_begin(&scope);
+    for (int i = 0; i < 3; i++) {
+        ends[i] = talk_dup(both, MOIRAI_RECV);
+        CHECK_EQ(moirai_spawn(&scope, bodies[i], ends[i]), 0);
+    }
+    moirai_chan_put(both);
+    for (int i = 0; i < 5; i++)
+        moirai_yield();
+    CHECK_EQ(moirai_chan_send_batch(sends, messages, 10, MOIRAI_NEVER), 10);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    for (int i = 0; i < 3; i++)
+        moirai_chan_put(ends[i]);
+    moirai_chan_put(sends);
+    return 0;
+}
+
+TEST(broadcast, tells_a_waiting_one_that_it_was_too_slow)
+{
+    with_one(1, send_more_than_fits, NULL);
+    with_seeds(50, send_more_than_fits, NULL);
+}
