@@ -51,8 +51,7 @@ struct moirai_stream;               /* where moirai_stream_emit leads */
 
 /* What a function may return besides 0 (go on) and a negative errno. */
 #define MOIRAI_STREAM_SKIP 1        /* this message goes no further */
-#define MOIRAI_STREAM_END 2         /* nor any after it, nor what unordered
-                                     * workers or merged lanes have in hand */
+#define MOIRAI_STREAM_END 2         /* nor does any other from now on */
 
 /* Fills *message with the next one. It is called until it returns
  * MOIRAI_STREAM_END. */
@@ -576,10 +575,10 @@ struct moirai_stream_report {
  * `runtime` may be NULL. `report` (may be NULL) has its size set, and is
  * filled. A row that needs one task only, and has no deadline, runs in the
  * calling task itself. 0; what ended it otherwise; -ETIMEDOUT: the deadline;
- * -ECANCELED; -EINVAL: the stages do not fit together, report->error says which;
- * -ENOTSUP: messages of variable length; -EBADF: an endpoint of the wrong end;
- * -ENOMEM, -EAGAIN: it could not begin, and dropped what a source had received;
- * -ECHILD. Can wait. */
+ * -ECANCELED; -EINVAL: the stages do not fit together, and report->error says
+ * which; -ENOTSUP: messages of variable length; -EBADF: an endpoint of the
+ * wrong end; -ENOMEM, -EAGAIN: it could not begin, and dropped what a source
+ * had received; -ECHILD. Can wait. */
 int moirai_stream_run(struct moirai_runtime *runtime,
                       const struct moirai_stage *stages, size_t n,
                       int64_t deadline_ns,
