@@ -83,6 +83,11 @@ size_of() {
     esac
 }
 
+# What was freed is kept for a while, to be seen when it is used; that much of it
+# would come near to the limit of what an input may take.
+ASAN_OPTIONS=quarantine_size_mb=32${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+export ASAN_OPTIONS
+
 # One target; its figures are the last lines of its log.
 run_target() {
     log=$build/logs/$1.log
