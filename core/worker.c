@@ -280,8 +280,10 @@ static MO_COLD struct moirai_task *look_harder(struct mo_worker *w)
 }
 
 /* As many turns as would pass in LOOK_EVERY, had each taken as long as the last
- * ones: timers that are due wait for the next look. A simulated clock does not
- * pass by itself, and in valgrind what is counted must not depend on it. */
+ * ones, but no more than twice as many as those: one short turn among long ones
+ * says little. Timers that are due wait for the next look. A simulated clock
+ * does not pass by itself, and what is counted in valgrind must not depend on
+ * it. */
 static void give_turns(struct mo_worker *w)
 {
     struct mo_os *os = w->runtime->os;
@@ -290,6 +292,8 @@ static void give_turns(struct mo_worker *w)
     int64_t used = (int64_t)w->turns_given - w->turns_left;
     int64_t turns = took > 0 ? used * LOOK_EVERY / took : MOST_TURNS;
 
+    if (turns > 2 * used)
+        turns = 2 * used;
     if (os->sim != NULL || mo_valgrind())
         turns = TIMELESS_TURNS;
     w->turns_left = w->turns_given = turns < 1 ? 1
