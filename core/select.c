@@ -110,7 +110,7 @@ static size_t pick(struct mo_select *s, size_t k)
     uint32_t index;
 
     if (s->kind == MOIRAI_IN_ORDER)
-        return k + s->first < s->n ? k + s->first : k + s->first - s->n;
+        return mo_select_at(s, k);
     if (k + 1 < s->n && s->kind == MOIRAI_RANDOM)
         from = k + choose(s, (uint32_t)(s->n - k));
     else if (k + 1 < s->n)

@@ -26,6 +26,10 @@
  * lock for it, makes it free; anybody makes it taken, by an exchange that
  * expects it free. With WAITED it may be free while one who was woken is on its
  * way (`waking`), who takes it then, or queues again.
+ *
+ * Who makes the mutex free under the spin lock drops that after it. So an owner
+ * that unlocks without it first sees that it is free: then nobody is in here
+ * but those who still want the mutex, and its memory may go with the last.
  */
 #include "sync.h"
 
@@ -285,6 +289,15 @@ static void pass_on(struct moirai_mutex *mutex, bool died)
         mo_wait_end(waiter, !hand ? AGAIN : died ? -EOWNERDEAD : 0);
 }
 
+/* The one from whom the caller took it may not have dropped the spin lock yet,
+ * and once the caller has unlocked it the mutex may be gone. */
+static inline void wait_for_last(struct moirai_mutex *mutex)
+{
+    for (uint32_t round = 0;
+         __builtin_expect(mo_load(&mutex->lock) != 0, 0);)
+        mo_relax(round++);
+}
+
 int moirai_mutex_unlock(struct moirai_mutex *mutex)
 {
     struct mo_fiber *fiber = task_fiber();
@@ -294,6 +307,7 @@ int moirai_mutex_unlock(struct moirai_mutex *mutex)
         return -EPERM;
     unhold(fiber, mutex);
     mo_race_release(&mutex->word);
+    wait_for_last(mutex);
     if (__builtin_expect(mo_cas(&mutex->word, &self, 0), 1))
         return 0;
     mo_word_lock(&mutex->lock);

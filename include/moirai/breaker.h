@@ -148,10 +148,12 @@ void moirai_breaker_end(struct moirai_breaker *breaker,
 int moirai_breaker_run(struct moirai_breaker *breaker, moirai_fn *fn,
                        void *arg);
 
-/* By an operator's hand. trip: open until then (MOIRAI_NEVER: until reset),
- * and half open after that. reset: as after init, but for what was counted. Any
- * thread; neither waits. */
+/* By an operator's hand: open until then (MOIRAI_NEVER: until it is reset), and
+ * half open after that. Any thread; does not wait. */
 void moirai_breaker_trip(struct moirai_breaker *breaker, int64_t until_ns);
+
+/* By an operator's hand: as after init, but for what was counted. Any thread;
+ * does not wait. */
 void moirai_breaker_reset(struct moirai_breaker *breaker);
 
 /* Half open includes: open, but its time is over, and nobody has called since.

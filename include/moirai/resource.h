@@ -96,10 +96,11 @@ int moirai_resource_open(struct moirai_resources **pool,
 int moirai_resource_get(struct moirai_resources *pool,
                         struct moirai_resource *lent, int64_t deadline_ns);
 
-/* Give it back: put for the next to use, drop to have it destroyed because it
- * is broken. On any thread. 0, or -EINVAL: it was given back already. Can wait
- * if destroy can. */
+/* Gives it back, for the next to use. 0, or -EINVAL: it was given back already.
+ * Any thread. Can wait if destroy can. */
 int moirai_resource_put(struct moirai_resource *lent);
+
+/* Gives it back to be destroyed, as it is broken. Otherwise as put. */
 int moirai_resource_drop(struct moirai_resource *lent);
 
 /* Destroys what is idle for too long or too old, and creates up to the least.

@@ -140,8 +140,7 @@ bool moirai_cancelled(void);
  * may be NULL): its cleanup handlers run, newest first; its locks pass on as
  * failed; its forks are waited for; its scope sees the error. A forked task
  * that its parent was running inline takes the parent with it. Task only. */
-__attribute__((noreturn))
-void moirai_fail(int code, const char *text);
+void moirai_fail(int code, const char *text) __attribute__((noreturn));
 
 /* A function to run if the task fails between push and pop. In the caller's
  * frame; pushes and pops nest. */
@@ -151,15 +150,19 @@ struct moirai_cleanup {
     struct moirai_cleanup *outer;   /* the core's */
 };
 
-/* Both from a task only. pop takes off the newest handler, which must be
- * `cleanup`, and calls it if `run`. */
+/* Puts a handler before those that there are. Task only. */
 void moirai_cleanup_push(struct moirai_cleanup *cleanup, void (*fn)(void *),
                          void *arg);
+
+/* Takes off the newest handler, which must be `cleanup`, and calls it if `run`.
+ * Task only. */
 void moirai_cleanup_pop(struct moirai_cleanup *cleanup, bool run);
 
 /* Keeps the task on the thread it is on, for libraries that use thread-local
  * state across a wait. Calls nest. Task only; no effect on a plain thread. */
 void moirai_pin(void);
+
+/* Ends what the last moirai_pin began. Task only; as that. */
 void moirai_unpin(void);
 
 /* One value per task, e.g. static struct moirai_local user = { drop_user }.
@@ -170,9 +173,11 @@ struct moirai_local {
 };
 
 /* Sets the calling task's value: 0, -ENOMEM, -EPERM on a plain thread,
- * -ENOSPC with more than 64 locals in the program. get gives NULL if unset.
- * A forked task run inline shares its parent's values. */
+ * -ENOSPC with more than 64 locals in the program. A forked task run inline
+ * shares its parent's values. */
 int moirai_local_set(struct moirai_local *local, void *value);
+
+/* The calling task's value; NULL if it is unset, and on a plain thread. */
 void *moirai_local_get(const struct moirai_local *local);
 
 /* Calls fn(arg) on a thread that may block, and waits for it: for system
@@ -185,8 +190,10 @@ void *moirai_local_get(const struct moirai_local *local);
  * inherit that: unblock what those should hear. */
 int moirai_block(moirai_fn *fn, void *arg);
 
-/* Number of the calling task, and of its worker; 0 and -1 on plain threads. */
+/* Number of the calling task; 0 on plain threads. */
 uint32_t moirai_task_id(void);
+
+/* Number of the calling task's worker; -1 on plain threads. */
 int moirai_worker_index(void);
 
 #ifdef __cplusplus

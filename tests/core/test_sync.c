@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "check.h"
 #include "with.h"
@@ -308,4 +309,68 @@ static int forgotten(void *arg)
 TEST(mutex, passes_on_when_its_owner_ends)
 {
     with_each(forgotten, NULL);
+}
+
+/* --- its memory ---------------------------------------------------------- */
+
+#define GONE 0x5a
+
+/* What each of two who share it leaves; the last one gives it back. */
+struct lent {
+    struct moirai_mutex mutex;
+    int users;
+};
+
+static int leave(struct lent *lent)
+{
+    int left = --lent->users;
+
+    CHECK_EQ(moirai_mutex_unlock(&lent->mutex), 0);
+    if (left == 0)
+        memset(lent, GONE, sizeof *lent);
+    return 0;
+}
+
+static int leave_first(void *arg)
+{
+    struct lent *lent = arg;
+
+    CHECK_EQ(moirai_mutex_lock(&lent->mutex, MOIRAI_NEVER), 0);
+    moirai_yield();
+    return leave(lent);
+}
+
+/* Has waited, and comes back when the other one is in the middle of unlocking,
+ * which looks for somebody who waits. */
+static int leave_last(void *arg)
+{
+    struct lent *lent = arg;
+    int rc = moirai_mutex_lock(&lent->mutex, moirai_after(1));
+
+    while (rc != 0) {
+        moirai_yield();
+        rc = moirai_mutex_lock(&lent->mutex, MOIRAI_NOW);
+    }
+    return leave(lent);
+}
+
+static int give_back(void *arg)
+{
+    struct lent lent = { MOIRAI_MUTEX_INIT, 2 };
+    struct moirai_scope scope;
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, leave_first, &lent), 0);
+    CHECK_EQ(moirai_spawn(&scope, leave_last, &lent), 0);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    for (size_t i = 0; i < sizeof lent; i++)
+        CHECK_EQ(((unsigned char *)&lent)[i], GONE);
+    return 0;
+}
+
+TEST(mutex, may_go_once_it_is_unlocked)
+{
+    with_each(give_back, NULL);
+    with_seeds(300, give_back, NULL);
 }
