@@ -29,6 +29,7 @@
 #include "log.h"
 #include "runtime.h"
 #include "scope.h"
+#include "search.h"
 #include "task.h"
 #include "trace.h"
 
@@ -169,8 +170,7 @@ static MO_COLD bool run_special(struct mo_worker *w, struct moirai_task *task)
     return true;
 }
 
-/* Tasks that only this worker may run. Oldest first. */
-static struct moirai_task *take_inbox(struct mo_worker *w)
+struct moirai_task *mo_worker_take_inbox(struct mo_worker *w)
 {
     struct moirai_task *task;
 
@@ -195,88 +195,6 @@ static void put_inbox(struct mo_worker *w, struct moirai_task *task)
     w->inbox_last = task;
     mo_lock_drop(&w->inbox_lock);
     mo_idle_notify_one(w);
-}
-
-static void run_timers(struct mo_worker *w, struct mo_worker *place)
-{
-    uint32_t fired;
-
-    if (mo_load_relaxed(&place->timers.earliest) == MOIRAI_NEVER)
-        return;
-    fired = mo_timers_run(place, mo_runtime_now(w->runtime));
-    if (fired != 0)
-        mo_count(&w->count.timers_fired, fired);
-}
-
-static struct moirai_task *steal_from(struct mo_worker *w,
-                                      struct mo_worker *victim)
-{
-    struct moirai_runtime *rt = w->runtime;
-    struct moirai_frame *frame = mo_frame_steal(w, victim);
-    struct moirai_task *task;
-
-    if (frame != NULL)
-        return &frame->task;
-    if (rt->sched->steal == NULL)
-        return NULL;
-    task = rt->sched->steal(w->queue.state, w->queue.worker,
-                            victim->queue.worker);
-    if (task != NULL) {
-        mo_count(&w->count.stolen, 1);
-        mo_trace(w, MO_TRACE_STEAL, task->id, victim->hot.index);
-    }
-    return task;
-}
-
-/* One look everywhere. */
-static struct moirai_task *look_around(struct mo_worker *w)
-{
-    struct moirai_runtime *rt = w->runtime;
-    uint32_t n = rt->worker_count;
-    uint32_t first = mo_worker_random(w, n);
-    struct moirai_task *task = take_inbox(w);
-
-    for (uint32_t i = 0; i < n; i++)
-        run_timers(w, rt->workers[i]);
-    if (task == NULL)
-        task = mo_worker_pop(w);
-    for (uint32_t i = 0; task == NULL && i < n; i++) {
-        struct mo_worker *victim = rt->workers[(first + i) % n];
-
-        if (victim != w)
-            task = steal_from(w, victim);
-    }
-    return task;
-}
-
-/* Spins a little, then sleeps, until there is something. NULL: the runtime
- * exits. */
-static MO_COLD struct moirai_task *look_harder(struct mo_worker *w)
-{
-    struct moirai_runtime *rt = w->runtime;
-    bool simulated = rt->os->sim != NULL;
-    int64_t until = 0;
-
-    mo_scope_settle(w);
-    for (uint32_t round = 0;; round++) {
-        struct moirai_task *task = look_around(w);
-
-        if (task != NULL) {
-            w->clock_ns = rt->os->coarse(rt->os);
-            mo_idle_found(w);
-            return task;
-        }
-        if (mo_load(&rt->exiting) != 0)
-            return NULL;
-        if (until == 0 && !simulated)
-            until = mo_runtime_now(rt) + rt->options.spin;
-        if (mo_idle_search(w) && !simulated && mo_runtime_now(rt) < until) {
-            mo_relax(0);            /* never yields: whoever queues a task */
-            continue;               /* counts on searchers being awake */
-        }
-        mo_idle_sleep(w);
-        until = 0;
-    }
 }
 
 /* As many turns as would pass in LOOK_EVERY, had each taken as long as the last
@@ -318,12 +236,6 @@ static uint32_t prepay(struct mo_worker *w)
     return n;
 }
 
-/* Turns that a worker has taken. */
-static uint32_t turns_of(const struct mo_worker *w)
-{
-    return mo_load_relaxed(&w->turns) - mo_load_relaxed(&w->quick);
-}
-
 /* A worker that always has work of its own still looks at one other, round and
  * round: runs its timers, and takes from its queue if it has not taken a turn
  * since the last look, since then it is stuck in a long task. */
@@ -331,17 +243,17 @@ static struct moirai_task *keep_house(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
     struct mo_worker *other = rt->workers[w->watched % rt->worker_count];
-    uint32_t turn = turns_of(other);
+    uint32_t turn = mo_turns_of(other);
 
     give_turns(w);
-    run_timers(w, w);
+    mo_run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % rt->worker_count];
-        w->watched_turn = turns_of(other);
+        w->watched_turn = mo_turns_of(other);
         return NULL;
     }
-    run_timers(w, other);
-    return steal_from(w, other);
+    mo_run_timers(w, other);
+    return mo_steal(w, other);
 }
 
 /* The quick turns are over. What came of it, or NULL. */
@@ -376,7 +288,7 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
         mo_take_turn(w);
     w->inbox_first = !w->inbox_first;   /* two pinned tasks that give each */
     if (task == NULL && w->inbox_first) /* other the turn are not all */
-        task = take_inbox(w);
+        task = mo_worker_take_inbox(w);
     if (given != NULL && task != NULL)
         mo_worker_ready(rt, given);
     else if (given != NULL)
@@ -384,7 +296,7 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
     if (task == NULL)
         task = mo_worker_pop(w);
     if (task == NULL)
-        task = look_harder(w);          /* the inbox again, to begin with */
+        task = mo_search(w);            /* the inbox again, to begin with */
     return task;
 }
 
@@ -396,7 +308,7 @@ static inline struct moirai_task *next(struct mo_worker *w)
         return look(w);
     mo_take_turn(w);
     task = mo_worker_pop(w);
-    return __builtin_expect(task != NULL, 1) ? task : look_harder(w);
+    return __builtin_expect(task != NULL, 1) ? task : mo_search(w);
 }
 
 /* The stack plugin has nothing left: lets others end and give some back. Said

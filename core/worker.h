@@ -114,6 +114,13 @@ struct mo_fiber {
     struct mo_sanitize sanitize;
 };
 
+/* A worker whose only queued task a searcher would like to have. */
+struct mo_observed {
+    struct mo_worker *victim;       /* NULL: none */
+    uint64_t events;                /* what it had done, and */
+    int64_t since;                  /* when that was */
+};
+
 struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) spawned, finished, failed, parked, woken, yielded;
     MO_ATOMIC(uint64_t) stolen, forks_stolen, forks_exported, sleeps, wakes;
@@ -182,6 +189,7 @@ struct mo_worker {
     uint32_t watched, watched_turn; /* another worker, and its turns then */
     uint32_t fork_split;            /* slots below it were made public */
     uint64_t random;
+    struct mo_observed observed;    /* while it searches */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool starved;                   /* there was no stack for its last task */
@@ -396,6 +404,9 @@ static inline struct moirai_task *mo_worker_pop_oldest(struct mo_worker *w)
         return w->queue.pop_oldest(w->queue.state, w->queue.worker);
     return task;
 }
+
+/* The oldest task that only `w` may run; NULL: there is none. By `w`. */
+struct moirai_task *mo_worker_take_inbox(struct mo_worker *w);
 
 /* Ends the running task without returning through its frames. */
 _Noreturn void mo_worker_abandon(struct mo_worker *w);

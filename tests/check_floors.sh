@@ -26,7 +26,7 @@ floors='
 3 fiber fork frame future gate handle host idle leave link local loop name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single sort span spill stats sync task time timer trace transfer
-3 wait watch worker
+3 search wait watch worker
 4 flow/* runtime
 '
 

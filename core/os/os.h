@@ -73,8 +73,11 @@ bool mo_park(struct mo_parker *parker, int64_t until);
  * gone the moment its owner has the token: nothing is touched after. */
 void mo_unpark(struct mo_parker *parker);
 
-/* In a loop that waits for another thread to get on with it; `round` counts
- * its turns, so that the processor is given up after a while. */
+/* In a loop that waits for another thread to get on with it. `round` counts its
+ * turns, each of which is longer than the last, up to about a microsecond: who
+ * looks at a lock all the time takes its line away from who holds it, and whom
+ * nobody disturbs comes back to it several times meanwhile. After a while the
+ * processor is given up, too. */
 void mo_relax(uint32_t round);
 
 /* Blocks, for the calling thread and those it starts, every signal but those

@@ -185,15 +185,21 @@ void mo_unpark(struct mo_parker *parker)
     errno = saved;
 }
 
+#define MOST_DOUBLINGS 5            /* 32 pauses: 1 us or so */
+#define YIELD_EVERY 16
+
 /* Other threads may be waiting for the very processor we spin on. */
 void mo_relax(uint32_t round)
 {
+    uint32_t pauses = 1u << (round < MOST_DOUBLINGS ? round : MOST_DOUBLINGS);
+
     if (mo_sim_relax())
         return;
-    if (round % 64 == 63)
+    if (round % YIELD_EVERY == YIELD_EVERY - 1)
         sched_yield();
     else
-        mo_cpu_pause();
+        while (pauses-- != 0)
+            mo_cpu_pause();
 }
 
 /* valgrind does not know the call, and runs one thread at a time: each sees

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search.c - a worker that has nothing to do looks for something.
+ *
+ * It looks at what only it may run, at timers, at its own queue again, and at
+ * what others have forked or queued; first over and over, for options.spin,
+ * then it sleeps (idle.c).
+ *
+ * To look is not free for those looked at. Each line that a searcher has read
+ * has to be fetched back by its owner, some 100 ns, and a worker whose tasks
+ * wake one another writes such a line several times in each turn. So a searcher
+ * that finds a queue empty comes back after a while, which doubles up to
+ * GAP_MOST; forks, whose lines are seldom written, it looks at all the time.
+ *
+ * Nor is it always good to take what is there. Two tasks that talk to each
+ * other run three to ten times as fast on one worker as on two: the one that
+ * is queued there now will run in a moment, and everything it needs is in that
+ * core's cache. So the only task in a queue is left there if its worker has
+ * proved to be quick: if for PATIENCE it has taken turns, sent, or received at
+ * least once every EVENT_NS. Whoever computes for longer between two turns than
+ * that loses its queued task to the searcher, PATIENCE after it has been seen.
+ * A worker that sends for ever to a channel that never makes it wait is quick
+ * too, and never comes to the receiver: one time in ABANDON the task is taken
+ * nevertheless.
+ *
+ * Only where the core can see into the queue (MOIRAI_SCHED_DEQUE); others'
+ * `steal` decides by itself. In a simulation there is no such time, and the
+ * searcher looks at everything.
+ *
+ * Rejected: never to take the newest task (tokio's LIFO slot): if its worker
+ * computes for a second, it waits for a second. To leave it alone for a fixed
+ * time, whatever its worker does (Go: 3 us): too short for a burst of messages,
+ * and of no use to tasks that are woken by one that computes.
+ */
+#include "search.h"
+
+#include "frame.h"
+#include "runtime.h"
+#include "scope.h"
+#include "trace.h"
+
+#define GAP_FIRST 100               /* ns between two looks at queues, */
+#define GAP_MOST (2 * MOIRAI_US)    /* at first and in the end */
+#define PATIENCE (2 * MOIRAI_US)
+#define EVENT_NS (1 * MOIRAI_US)
+#define ABANDON 256
+
+void mo_run_timers(struct mo_worker *w, struct mo_worker *place)
+{
+    uint32_t fired;
+
+    if (mo_load_relaxed(&place->timers.earliest) == MOIRAI_NEVER)
+        return;
+    fired = mo_timers_run(place, mo_runtime_now(w->runtime));
+    if (fired != 0)
+        mo_count(&w->count.timers_fired, fired);
+}
+
+static struct moirai_task *steal_task(struct mo_worker *w,
+                                      struct mo_worker *victim)
+{
+    const struct moirai_sched_ops *sched = w->runtime->sched;
+    struct moirai_task *task;
+
+    if (sched->steal == NULL)
+        return NULL;
+    task = sched->steal(w->queue.state, w->queue.worker,
+                        victim->queue.worker);
+    if (task != NULL) {
+        mo_count(&w->count.stolen, 1);
+        mo_trace(w, MO_TRACE_STEAL, task->id, victim->hot.index);
+    }
+    return task;
+}
+
+struct moirai_task *mo_steal(struct mo_worker *w, struct mo_worker *victim)
+{
+    struct moirai_frame *frame = mo_frame_steal(w, victim);
+
+    return frame != NULL ? &frame->task : steal_task(w, victim);
+}
+
+/* What a worker does again and again if its tasks talk to one another. */
+static uint64_t events_of(const struct mo_worker *w)
+{
+    return mo_turns_of(w) + mo_load_relaxed(&w->count.sent)
+        + mo_load_relaxed(&w->count.received);
+}
+
+/* Is the only task in the victim's queue better off there? `now` is the time of
+ * this look. A searcher observes one victim at a time, and leaves the only
+ * tasks of others to other searchers meanwhile. */
+static bool leave(struct mo_worker *w, struct mo_worker *victim, int64_t now)
+{
+    struct moirai_sched_local *local = victim->queue.local;
+    struct mo_observed *seen = &w->observed;
+    int64_t since = seen->since;
+    uint64_t events = seen->events;
+
+    if (local == NULL || moirai_deque_length(&local->deque) != 1) {
+        if (seen->victim == victim)
+            seen->victim = NULL;
+        return false;
+    }
+    if (seen->victim != NULL
+        && (seen->victim != victim || now - since < PATIENCE))
+        return true;
+    seen->events = events_of(victim);
+    seen->since = now;
+    if (seen->victim == NULL) {
+        seen->victim = victim;
+        return true;
+    }
+    seen->victim = NULL;
+    return (int64_t)(seen->events - events) * EVENT_NS >= now - since
+        && mo_worker_random(w, ABANDON) != 0;
+}
+
+/* One look everywhere, at queues only if `now` is not 0. */
+static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
+                                       bool simulated)
+{
+    struct moirai_runtime *rt = w->runtime;
+    uint32_t n = rt->worker_count;
+    uint32_t first = mo_worker_random(w, n);
+    struct moirai_task *task = mo_worker_take_inbox(w);
+
+    for (uint32_t i = 0; i < n; i++)
+        mo_run_timers(w, rt->workers[i]);
+    if (task == NULL)
+        task = mo_worker_pop(w);
+    for (uint32_t i = 0; task == NULL && i < n; i++) {
+        struct mo_worker *victim = rt->workers[(first + i) % n];
+        struct moirai_frame *frame;
+
+        if (victim == w)
+            continue;
+        frame = mo_frame_steal(w, victim);
+        if (frame != NULL)
+            task = &frame->task;
+        else if (simulated || (now != 0 && !leave(w, victim, now)))
+            task = steal_task(w, victim);
+    }
+    return task;
+}
+
+/* Looks around until `until`, or until it finds something; see idle.c for who
+ * may. */
+static struct moirai_task *spin(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    bool simulated = rt->os->sim != NULL;
+    int64_t now = mo_runtime_now(rt);
+    int64_t until = now + rt->options.spin;
+    int64_t gap = GAP_FIRST;
+    int64_t next = now;
+    struct moirai_task *task;
+
+    w->observed.victim = NULL;
+    for (;;) {
+        task = look_around(w, now >= next ? now : 0, simulated);
+        if (task != NULL || mo_load(&rt->exiting) != 0
+            || !mo_idle_search(w) || simulated || now >= until)
+            return task;
+        if (now >= next) {
+            next = now + gap;
+            gap = 2 * gap < GAP_MOST ? 2 * gap : GAP_MOST;
+        }
+        mo_relax(0);                /* never yields: whoever queues a task */
+        now = mo_runtime_now(rt);   /* counts on searchers being awake */
+    }
+}
+
+struct moirai_task *mo_search(struct mo_worker *w)
+{
+    struct moirai_runtime *rt = w->runtime;
+    struct moirai_task *task;
+
+    mo_scope_settle(w);
+    while ((task = spin(w)) == NULL) {
+        if (mo_load(&rt->exiting) != 0)
+            return NULL;
+        mo_idle_sleep(w);
+    }
+    w->clock_ns = rt->os->coarse(rt->os);
+    mo_idle_found(w);
+    return task;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_search.c - what is queued on one worker runs, whatever that one does.
+ *
+ * A searcher leaves the only task in a queue to a worker that is quick; these
+ * are tasks that must not be left there for ever.
+ */
+#include "check.h"
+#include "with.h"
+
+struct pair {
+    struct moirai_chan *chan;
+    int ran;
+};
+
+static int receive_one(void *arg)
+{
+    struct pair *pair = arg;
+    int message;
+
+    CHECK_EQ(moirai_chan_recv(pair->chan, &message, MOIRAI_NEVER), 0);
+    with_set(&pair->ran, 1);
+    return 0;
+}
+
+/* Both are on this worker: the receiver has begun, and waits. */
+static void begin(struct pair *pair, struct moirai_scope *scope,
+                  const char *plugin, const char *const *options)
+{
+    const struct moirai_elem elem = MOIRAI_ELEM(int);
+
+    CHECK_EQ(moirai_chan_make(NULL, plugin, options, &elem, &pair->chan, NULL),
+             0);
+    CHECK_EQ(moirai_scope_begin(scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(scope, receive_one, pair), 0);
+    CHECK_EQ(moirai_sleep_until(moirai_after(MOIRAI_MS)), 0);
+}
+
+static void end(struct pair *pair, struct moirai_scope *scope)
+{
+    CHECK_EQ(moirai_scope_end(scope), 0);
+    moirai_chan_put(pair->chan);
+}
+
+static int send_then_compute(void *arg)
+{
+    const char *const options[] = { "capacity=4", NULL };
+    struct pair pair = { .ran = 0 };
+    struct moirai_scope scope;
+
+    (void)arg;
+    begin(&pair, &scope, "ring", options);
+    CHECK_EQ(moirai_chan_send(pair.chan, &(int){ 1 }, MOIRAI_NEVER), 0);
+    while (with_get(&pair.ran) == 0)
+        continue;
+    end(&pair, &scope);
+    return 0;
+}
+
+TEST(search, finds_whom_a_task_woke_that_computes)
+{
+    for (unsigned i = 0; i < with_times(20); i++)
+        with_one(2, send_then_compute, NULL);
+}
+
+static int send_for_ever(void *arg)
+{
+    struct pair pair = { .ran = 0 };
+    struct moirai_scope scope;
+
+    (void)arg;
+    begin(&pair, &scope, "latest", NULL);
+    for (int i = 0; with_get(&pair.ran) == 0; i++)
+        CHECK_EQ(moirai_chan_send(pair.chan, &i, MOIRAI_NEVER), 0);
+    end(&pair, &scope);
+    return 0;
+}
+
+TEST(search, finds_whom_a_task_woke_that_never_waits)
+{
+    for (unsigned i = 0; i < with_times(20); i++)
+        with_one(2, send_for_ever, NULL);
+}
+
+/* Yields, but takes its time in between. */
+static int compute_and_yield(void *arg)
+{
+    struct pair *pair = arg;
+
+    while (with_get(&pair->ran) == 0) {
+        int64_t until = moirai_now() + 100 * MOIRAI_US;
+
+        while (moirai_now() < until)
+            continue;
+        moirai_yield();
+    }
+    return 0;
+}
+
+static int see_the_other_worker(void *arg)
+{
+    struct pair *pair = arg;
+
+    while (with_get(&pair->ran) == 0) {
+        if (moirai_worker_index() == 1)
+            with_set(&pair->ran, 1);
+        moirai_yield();
+    }
+    return 0;
+}
+
+static int share_a_worker(void *arg)
+{
+    struct pair pair = { .ran = 0 };
+    struct moirai_scope scope;
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, compute_and_yield, &pair), 0);
+    CHECK_EQ(moirai_spawn(&scope, see_the_other_worker, &pair), 0);
+    return moirai_scope_end(&scope);
+}
+
+TEST(search, spreads_tasks_that_yield_but_seldom)
+{
+    with_one(2, share_a_worker, NULL);
+}
