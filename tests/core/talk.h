@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "chan.h"
 #include "check.h"
 #include "with.h"
 
@@ -58,6 +59,37 @@ static inline int64_t talk_recv(struct moirai_chan *chan, int64_t deadline_ns)
     int rc = moirai_chan_recv(chan, &value, deadline_ns);
 
     return rc == 0 ? value : rc;
+}
+
+static inline size_t talk_count(const struct mo_queue *queue)
+{
+    size_t n = 0;
+
+    for (const struct mo_node *at = queue->first; at != NULL; at = at->next)
+        n++;
+    return n;
+}
+
+/* How many wait to send, to receive, or for either. */
+static inline size_t talk_waiting(struct moirai_chan *chan, uint32_t mode)
+{
+    size_t n = 0;
+
+    mo_chan_lock(chan->to);
+    if (mode & MOIRAI_SEND)
+        n += talk_count(&chan->to->senders);
+    if (mode & MOIRAI_RECV)
+        n += talk_count(&chan->to->receivers);
+    mo_chan_unlock(chan->to);
+    return n;
+}
+
+/* Returns when so many do. */
+static inline void talk_until(struct moirai_chan *chan, uint32_t mode,
+                              size_t n)
+{
+    while (talk_waiting(chan, mode) != n)
+        moirai_yield();
 }
 
 static inline void talk_begin(struct moirai_scope *scope)

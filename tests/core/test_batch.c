@@ -125,28 +125,13 @@ static int receive_party(void *arg)
     return 0;
 }
 
-static size_t waiting(struct moirai_chan *chan)
-{
-    size_t n = 0;
-
-    mo_chan_lock(chan->to);
-    for (struct mo_node *at = chan->to->senders.first; at != NULL;
-         at = at->next)
-        n++;
-    for (struct mo_node *at = chan->to->receivers.first; at != NULL;
-         at = at->next)
-        n++;
-    mo_chan_unlock(chan->to);
-    return n;
-}
-
 static void spawn_waiting(struct moirai_scope *scope, moirai_fn *fn,
                           struct party *p)
 {
-    size_t before = waiting(p->chan);
+    size_t before = talk_waiting(p->chan, MOIRAI_BOTH);
 
     CHECK_EQ(moirai_spawn(scope, fn, p), 0);
-    while (waiting(p->chan) == before)
+    while (talk_waiting(p->chan, MOIRAI_BOTH) == before)
         CHECK_EQ(moirai_yield(), 0);
 }
 
@@ -232,12 +217,13 @@ static int wait_once(void *arg)
     talk_begin(&scope);
     spawn_waiting(&scope, send_party, &out);
     for (int64_t i = 0; i < 200; i++) {
-        CHECK(i + (int64_t)capacity >= 200 || waiting(chan) == 1);
+        CHECK(i + (int64_t)capacity >= 200
+              || talk_waiting(chan, MOIRAI_BOTH) == 1);
         CHECK_EQ(talk_recv(chan, MOIRAI_NOW), i);
     }
     spawn_waiting(&scope, receive_party, &in);
     for (int64_t i = 0; i < 200; i++) {
-        CHECK_EQ(waiting(chan), 1);
+        CHECK_EQ(talk_waiting(chan, MOIRAI_BOTH), 1);
         CHECK_EQ(talk_send(chan, i, MOIRAI_NOW), 0);
     }
     CHECK_EQ(moirai_scope_end(&scope), 0);

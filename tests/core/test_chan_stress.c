@@ -243,18 +243,6 @@ static int wait_for_one(void *arg)
     return 0;
 }
 
-static int64_t receivers_of(struct mo_chan *c)
-{
-    int64_t n = 0;
-
-    mo_chan_lock(c);
-    for (const struct mo_node *at = c->receivers.first; at != NULL;
-         at = at->next)
-        n++;
-    mo_chan_unlock(c);
-    return n;
-}
-
 /* Returns when all of them wait. */
 static void spawn_many(struct moirai_scope *scope, struct many *many,
                        int64_t n)
@@ -262,7 +250,8 @@ static void spawn_many(struct moirai_scope *scope, struct many *many,
     talk_begin(scope);
     for (int64_t i = 0; i < n; i++)
         CHECK_EQ(moirai_spawn(scope, wait_for_one, many), 0);
-    while (atomic_load(&many->begun) < n || receivers_of(many->chan->to) < n)
+    while (atomic_load(&many->begun) < n
+           || talk_waiting(many->chan, MOIRAI_RECV) < (size_t)n)
         CHECK_EQ(moirai_yield(), 0);
 }
 

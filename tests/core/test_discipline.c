@@ -210,17 +210,6 @@ static struct moirai_chan *make(const struct moirai_chan_ops *ops,
     return chan;
 }
 
-static size_t waiting(struct moirai_chan *chan, const struct mo_queue *queue)
-{
-    size_t n = 0;
-
-    mo_chan_lock(chan->to);
-    for (const struct mo_node *at = queue->first; at != NULL; at = at->next)
-        n++;
-    mo_chan_unlock(chan->to);
-    return n;
-}
-
 struct party {
     struct moirai_chan *chan;
     int64_t value;
@@ -269,8 +258,7 @@ static int pass_through_the_store(void *arg)
     for (size_t i = 0; i < 3; i++) {
         p[i] = (struct party){ .chan = chan };
         CHECK_EQ(moirai_spawn(&scope, receive_one, &p[i]), 0);
-        while (waiting(chan, &chan->to->receivers) != i + 1)
-            moirai_yield();
+        talk_until(chan, MOIRAI_RECV, i + 1);
     }
     for (int64_t i = 0; i < 3; i++)
         CHECK_EQ(talk_send(chan, i, MOIRAI_NOW), 0);
@@ -332,10 +320,9 @@ static int refuse_at_will(void *arg)
     pile->frozen = 1;
     CHECK_EQ(talk_send(chan, 3, MOIRAI_NOW), -EAGAIN);
     CHECK_EQ(moirai_spawn(&scope, send_values, &out), 0);
-    while (waiting(chan, &chan->to->senders) != 1)
-        moirai_yield();
+    talk_until(chan, MOIRAI_SEND, 1);
     CHECK_EQ(talk_recv(chan, MOIRAI_NOW), 2);
-    CHECK_EQ(waiting(chan, &chan->to->senders), 1);
+    CHECK_EQ(talk_waiting(chan, MOIRAI_SEND), 1);
     pile->frozen = 0;
     CHECK_EQ(talk_send(chan, 3, MOIRAI_NOW), -EAGAIN);
     CHECK_EQ(talk_recv(chan, MOIRAI_NOW), 1);
@@ -407,11 +394,10 @@ static int share_an_endpoint(void *arg)
     for (size_t i = 0; i < 3; i++) {
         p[i] = (struct party){ .chan = chans[i / 2] };
         CHECK_EQ(moirai_spawn(&scope, receive_one, &p[i]), 0);
-        while (waiting(in, &in->to->receivers) != i + 1)
-            moirai_yield();
+        talk_until(in, MOIRAI_RECV, i + 1);
     }
     CHECK_EQ(talk_send(in, 5, MOIRAI_NOW), 0);
-    CHECK_EQ(waiting(in, &in->to->receivers), 1);
+    CHECK_EQ(talk_waiting(in, MOIRAI_RECV), 1);
     CHECK_EQ(talk_send(in, 6, MOIRAI_NOW), 0);
     CHECK_EQ(moirai_scope_end(&scope), 0);
     CHECK_EQ(p[0].value, 5);
@@ -441,8 +427,7 @@ static int go_away(void *arg)
     CHECK_EQ(mo_chan_attach(in->to, MOIRAI_RECV, slow), 0);
     talk_begin(&scope);
     CHECK_EQ(moirai_spawn(&scope, send_values, &p), 0);
-    while (waiting(in, &in->to->senders) != 1)
-        moirai_yield();
+    talk_until(in, MOIRAI_SEND, 1);
     CHECK_EQ(moirai_chan_length(slow), ROOM);
     moirai_chan_put(slow);
     CHECK_EQ(moirai_scope_end(&scope), 0);

@@ -11,31 +11,6 @@
 
 #include "talk.h"
 
-/* How many wait in a queue of the channel. */
-static size_t waiting(struct moirai_chan *chan, const struct mo_queue *queue)
-{
-    size_t n = 0;
-
-    mo_chan_lock(chan->to);
-    for (const struct mo_node *node = queue->first; node != NULL;
-         node = node->next)
-        n++;
-    mo_chan_unlock(chan->to);
-    return n;
-}
-
-static void wait_for_senders(struct moirai_chan *chan, size_t n)
-{
-    while (waiting(chan, &chan->to->senders) != n)
-        moirai_yield();
-}
-
-static void wait_for_receivers(struct moirai_chan *chan, size_t n)
-{
-    while (waiting(chan, &chan->to->receivers) != n)
-        moirai_yield();
-}
-
 /* --- order and room ------------------------------------------------------ */
 
 static int send_1000(void *arg)
@@ -125,7 +100,7 @@ static int serve_senders_in_turn(void *arg)
     for (int64_t i = 0; i < 20; i++) {
         turns[i] = (struct turn){ .chan = chan, .number = i };
         CHECK_EQ(moirai_spawn(&scope, send_number, &turns[i]), 0);
-        wait_for_senders(chan, (size_t)i + 1);
+        talk_until(chan, MOIRAI_SEND, (size_t)i + 1);
     }
     for (size_t i = 0; i < moirai_chan_capacity(chan); i++) {
         CHECK_EQ(talk_recv(chan, MOIRAI_NOW), -1 - (int64_t)i);
@@ -156,7 +131,7 @@ static int serve_receivers_in_turn(void *arg)
     for (int64_t i = 0; i < 20; i++) {
         turns[i] = (struct turn){ .chan = chan };
         CHECK_EQ(moirai_spawn(&scope, receive_number, &turns[i]), 0);
-        wait_for_receivers(chan, (size_t)i + 1);
+        talk_until(chan, MOIRAI_RECV, (size_t)i + 1);
     }
     for (int64_t i = 0; i < 20; i++)
         CHECK_EQ(talk_send(chan, i, MOIRAI_NOW), 0);
@@ -202,7 +177,7 @@ static int meet(void *arg)
     CHECK_EQ(talk_recv(meeting.chan, MOIRAI_NOW), -EAGAIN);
     talk_begin(&scope);
     CHECK_EQ(moirai_spawn(&scope, send_and_say, &meeting), 0);
-    wait_for_senders(meeting.chan, 1);
+    talk_until(meeting.chan, MOIRAI_SEND, 1);
     for (int i = 0; i < 100; i++)
         CHECK_EQ(moirai_yield(), 0);
     CHECK_EQ(with_get(&meeting.sent), 0);
@@ -345,8 +320,8 @@ static int cancel_waiters(void *arg)
         CHECK_EQ(moirai_spawn(&scope, receive_until, &in[i]), 0);
         CHECK_EQ(moirai_spawn(&scope, send_until, &out[i]), 0);
     }
-    wait_for_receivers(empty, 10);
-    wait_for_senders(full, 10);
+    talk_until(empty, MOIRAI_RECV, 10);
+    talk_until(full, MOIRAI_SEND, 10);
     moirai_scope_cancel(&scope);
     for (size_t i = 0; i < capacity; i++)
         CHECK_EQ(talk_send(empty, 6, MOIRAI_NOW), 0);
@@ -469,9 +444,9 @@ static int close_on_waiters(void *arg)
                                   &waiters[i]), 0);
         }
         if (side == 0)
-            wait_for_senders(c, 200);
+            talk_until(c, MOIRAI_SEND, 200);
         else
-            wait_for_receivers(c, 200);
+            talk_until(c, MOIRAI_RECV, 200);
         CHECK_EQ(moirai_chan_close(c), 0);
         CHECK_EQ(moirai_scope_end(&scope), 0);
         for (int i = 0; i < 200; i++)
