@@ -35,7 +35,7 @@ for suite in $suites; do
     *) log=$build/tests${suite#check}.log ;;
     esac
     rm -f "$log"
-    make -C "$build" -j "$(nproc)" "$suite"
+    make -C "$build" -j "$(($(nproc) + 1))" "$suite"
     logs="$logs $log"
 done
 # shellcheck disable=SC2086  # one word each
