@@ -19,6 +19,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define FLAGS (MOIRAI_STREAM_ORDERED | MOIRAI_STREAM_ADAPTIVE)
+
 static int no_more(struct mo_flow_lane *lane)
 {
     return mo_flow_end(lane->last);
@@ -62,15 +64,14 @@ int mo_flow_pass(struct mo_flow_lane *lane)
 }
 
 /* Who failed with the gate shut has ended the stream. */
-int mo_flow_gate(struct mo_flow_lane *lane, int64_t *n)
+int mo_flow_gate(struct mo_flow_lane *lane, int64_t due, int64_t *n)
 {
     struct mo_flow_part *part = lane->part;
-    int rc = moirai_mutex_lock(&part->gate, MOIRAI_NEVER);
+    int rc = moirai_mutex_lock(&part->gate, due);
 
     if (rc != 0 && rc != -EOWNERDEAD)
         return rc;
-    *n = moirai_chan_recv_batch(lane->from, lane->buffer, 1, part->chunk_in,
-                                MOIRAI_NEVER);
+    *n = mo_flow_receive(lane, due);
     if (*n > 0) {
         lane->ticket = part->tickets++;
         lane->drawn = true;
@@ -79,19 +80,44 @@ int mo_flow_gate(struct mo_flow_lane *lane, int64_t *n)
     return 0;
 }
 
+/* The one that it sends to. */
+static struct mo_flow_part *next_part(const struct mo_flow_lane *lane)
+{
+    return lane->part + 1;
+}
+
+/* n messages are on their way: so many of those who wait will have some. */
+static void expect(const struct mo_flow_lane *lane, size_t n)
+{
+    struct mo_flow_part *next = next_part(lane);
+    uint32_t hungry = lane->part->adaptive ? mo_load(&next->hungry) : 0;
+
+    while (hungry != 0
+           && !mo_cas(&next->hungry, &hungry, hungry > n ? hungry - n : 0))
+        continue;
+    mo_flow_expect(next, n);
+}
+
 int mo_flow_flush(struct mo_flow_lane *lane)
 {
     const struct mo_flow_part *part = lane->part;
     size_t sent = 0;
     int64_t n = 0;
-    int rc = lane->gathered != 0 ? take_turn(lane) : 0;
+    int rc;
 
+    if (lane->gathered == 0)
+        return 0;
+    rc = take_turn(lane);
+    if (rc == 0)
+        expect(lane, lane->gathered);
     while (rc == 0 && sent < lane->gathered && n >= 0) {
         n = moirai_chan_send_batch(part->to,
                                    lane->outgoing + sent * part->out.bytes,
                                    lane->gathered - sent, MOIRAI_NEVER);
         sent += n > 0 ? (size_t)n : 0;
     }
+    if (rc == 0)
+        mo_flow_settle(next_part(lane), lane->gathered - sent);
     for (; sent < lane->gathered; sent++)
         mo_flow_drop(&part->out, lane->outgoing + sent * part->out.bytes);
     lane->gathered = 0;
@@ -109,6 +135,15 @@ static int make_send(struct mo_flow *flow, struct mo_flow_op *op)
     return lane->outgoing != NULL ? 0 : -ENOMEM;
 }
 
+/* Is what is gathered to go? */
+static bool is_due(const struct mo_flow_lane *lane)
+{
+    const struct mo_flow_part *part = lane->part;
+
+    return lane->gathered == part->chunk_out
+        || (part->adaptive && mo_load_relaxed(&next_part(lane)->hungry) != 0);
+}
+
 static int push_send(struct mo_flow_op *op, void *message)
 {
     struct mo_flow_lane *lane = op->lane;
@@ -119,11 +154,13 @@ static int push_send(struct mo_flow_op *op, void *message)
         memcpy(lane->outgoing + lane->gathered * part->out.bytes, message,
                part->out.bytes);
         lane->gathered++;
-        return lane->gathered < part->chunk_out ? 0 : mo_flow_flush(lane);
+        return is_due(lane) ? mo_flow_flush(lane) : 0;
     }
+    mo_flow_expect(next_part(lane), 1);
     rc = moirai_chan_send(part->to, message, MOIRAI_NEVER);
     if (rc == 0)
         return 0;
+    mo_flow_settle(next_part(lane), 1);
     mo_flow_drop(&part->out, message);
     return rc == -EPIPE ? mo_flow_end(op) : rc;
 }
@@ -159,11 +196,16 @@ static int plan_cut(struct mo_flow *flow, struct mo_flow_stage *stage)
 {
     const struct moirai_stage *given = &stage->given;
 
-    if (given->kind == MOIRAI_STAGE_WORKERS
+    if (given->kind != MOIRAI_STAGE_ASYNC
         && (given->n == 0 || given->n > 65536
-            || (given->flags & ~MOIRAI_STREAM_ORDERED) != 0))
+            || (given->flags & ~FLAGS) != 0))
         return mo_flow_refuse(flow, stage, -EINVAL, "is to be %zu tasks, in "
                               "the way of %u", given->n, given->flags);
+    if (given->kind == MOIRAI_STAGE_POOL
+        && (given->least == 0 || given->least > given->n || given->ns < 0))
+        return mo_flow_refuse(flow, stage, -EINVAL, "is to have between %u and "
+                              "%zu tasks, that go after %lld ns", given->least,
+                              given->n, (long long)given->ns);
     return 0;
 }
 
@@ -173,4 +215,8 @@ const struct mo_flow_kind mo_flow_async = {
 
 const struct mo_flow_kind mo_flow_workers = {
     .name = "workers", .flags = MO_FLOW_CUT, .plan = plan_cut,
+};
+
+const struct mo_flow_kind mo_flow_pool = {
+    .name = "pool", .flags = MO_FLOW_CUT, .plan = plan_cut,
 };

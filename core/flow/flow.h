@@ -13,7 +13,8 @@
  * remains his. What comes back is 0, a negative errno, or MO_END of the op that
  * has set `ended` in its lane.
  *
- * run.c runs the lanes, ops.c, state.c, timed.c and sink.c are the ops.
+ * run.c runs the lanes, crew.c adds some and lets them go, ops.c, state.c,
+ * timed.c and sink.c are the ops.
  */
 #ifndef MO_FLOW_H
 #define MO_FLOW_H
@@ -26,11 +27,13 @@
 
 #include "arena.h"
 #include "atomic.h"
+#include "lock.h"
 
 #define MO_END MOIRAI_STREAM_END
 #define MO_SKIP MOIRAI_STREAM_SKIP
 #define MO_GONE 3                   /* as MO_SKIP; it is not ours now */
 #define MO_DONE 4                   /* of a source: that was the last */
+#define MO_LEFT 5                   /* this lane is one too many */
 
 struct mo_flow;
 struct mo_flow_lane;
@@ -131,7 +134,9 @@ struct mo_flow_lane {
     bool timed;
     uint32_t steps;
     uint64_t received, delivered;
-    struct moirai_handle *handle;   /* atomic */
+    struct moirai_handle *handle;   /* guarded by the part's lock */
+    uint32_t users;                 /* atomic: its task, and who spawned that
+                                     * and has not stored the handle yet */
 };
 
 struct mo_flow_part {
@@ -146,6 +151,14 @@ struct mo_flow_part {
     size_t capacity;                /* of the channel behind it, if that is */
     size_t chunk_in, chunk_out;     /* not said otherwise */
     bool ordered;
+    bool adaptive;                  /* does it send as those behind it wait? */
+    uint32_t hungry;                /* atomic: lanes that wait for messages,
+                                     * and have not been sent any since */
+    uint32_t least;                 /* lanes that stay; 0: all of them do */
+    int64_t idle_ns;                /* the others go after so long */
+    uint64_t load;                  /* atomic: of these, messages on their way
+                                     * to its lanes, and in them */
+    struct mo_lock lock;
     uint32_t alive;                 /* atomic: lanes that have not ended */
     uint32_t stopped;               /* atomic, sticky: nobody wants more */
     struct moirai_mutex gate;       /* ordered: who receives; guards tickets;
@@ -166,7 +179,8 @@ struct mo_flow {
     struct moirai_scope scope;
     int64_t deadline_ns;
     uint32_t failed;                /* atomic: 1 + the stage that did first */
-    uint64_t retried, skipped, diverted;    /* atomic */
+    uint64_t retried, skipped, diverted;    /* atomic, as are */
+    uint64_t grown, shrunk;
     struct moirai_error *err;       /* may be NULL */
 };
 
@@ -175,10 +189,11 @@ extern const struct mo_flow_kind mo_flow_merge, mo_flow_zipped, mo_flow_latest;
 extern const struct mo_flow_kind mo_flow_map, mo_flow_filter, mo_flow_apply;
 extern const struct mo_flow_kind mo_flow_expand, mo_flow_take, mo_flow_skip;
 extern const struct mo_flow_kind mo_flow_distinct, mo_flow_scan;
-extern const struct mo_flow_kind mo_flow_batch, mo_flow_window;
+extern const struct mo_flow_kind mo_flow_batch, mo_flow_window, mo_flow_gather;
 extern const struct mo_flow_kind mo_flow_debounce, mo_flow_throttle;
 extern const struct mo_flow_kind mo_flow_sample, mo_flow_timeout;
-extern const struct mo_flow_kind mo_flow_async, mo_flow_workers, mo_flow_send;
+extern const struct mo_flow_kind mo_flow_async, mo_flow_workers, mo_flow_pool;
+extern const struct mo_flow_kind mo_flow_send;
 extern const struct mo_flow_kind mo_flow_each, mo_flow_collect, mo_flow_into;
 extern const struct mo_flow_kind mo_flow_drain, mo_flow_spread;
 
@@ -212,6 +227,9 @@ void *mo_flow_room(struct mo_flow *flow, const struct moirai_elem *elem,
  * another error. Can wait. */
 int mo_flow_pull(struct mo_flow_lane *lane, void **message, int64_t due);
 
+/* A chunk into the empty buffer: as moirai_chan_recv_batch. Can wait. */
+int64_t mo_flow_receive(struct mo_flow_lane *lane, int64_t due);
+
 /* Drops what was received and not pulled. */
 void mo_flow_pull_drop(struct mo_flow_lane *lane);
 
@@ -226,14 +244,30 @@ int mo_flow_zip(struct mo_flow_lane *lane);
 /* Sends what is gathered. 0, MO_END, or an error. Can wait. */
 int mo_flow_flush(struct mo_flow_lane *lane);
 
-/* Receives for an ordered part, and draws a ticket: *n is how many messages
- * that gave, or why none. 0, or why it could not try. Can wait. */
-int mo_flow_gate(struct mo_flow_lane *lane, int64_t *n);
+/* Receives for an ordered part until `due`, and draws a ticket: *n is how many
+ * messages that gave, or why none. 0, or why it could not try. Can wait. */
+int mo_flow_gate(struct mo_flow_lane *lane, int64_t due, int64_t *n);
 
 /* The lane is through with what its ticket was for. 0, MO_END, or an error. */
 int mo_flow_pass(struct mo_flow_lane *lane);
 
+/* --- crew.c -------------------------------------------------------------- */
+
+/* n messages are about to be sent to a part whose lanes come and go: adds what
+ * lanes it takes. Does not wait. */
+void mo_flow_expect(struct mo_flow_part *part, size_t n);
+
+/* Of those, n have been worked off, or could not be sent. */
+void mo_flow_settle(struct mo_flow_part *part, size_t n);
+
+/* The calling lane has had nothing to do: may it go? It counts as ended then.
+ * Does not wait. */
+bool mo_flow_leave(struct mo_flow_part *part);
+
 /* --- run.c --------------------------------------------------------------- */
+
+/* Starts the task of a lane that has none. 0, or as moirai_spawn. */
+int mo_flow_spawn(struct mo_flow_lane *lane);
 
 /* Says MO_END in the name of an op. */
 static inline int mo_flow_end(struct mo_flow_op *op)

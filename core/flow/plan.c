@@ -43,6 +43,8 @@ static const struct mo_flow_kind *const kinds[] = {
     [MOIRAI_STAGE_INTO] = &mo_flow_into,
     [MOIRAI_STAGE_DRAIN] = &mo_flow_drain,
     [MOIRAI_STAGE_SPREAD] = &mo_flow_spread,
+    [MOIRAI_STAGE_GATHER] = &mo_flow_gather,
+    [MOIRAI_STAGE_POOL] = &mo_flow_pool,
 };
 
 int mo_flow_refuse(struct mo_flow *flow, const struct mo_flow_stage *stage,
@@ -194,10 +196,16 @@ static void share(struct mo_flow_part *part, const struct moirai_stage *given)
 {
     part->capacity = given->capacity;
     part->chunk_out = given->chunk > 1 ? given->chunk : 1;
-    if (given->kind != MOIRAI_STAGE_WORKERS)
+    part->adaptive = part->chunk_out > 1
+                  && (given->flags & MOIRAI_STREAM_ADAPTIVE) != 0;
+    if (given->kind == MOIRAI_STAGE_ASYNC)
         return;
     part->lanes_n = given->n;
     part->ordered = given->n > 1 && (given->flags & MOIRAI_STREAM_ORDERED) != 0;
+    if (given->kind == MOIRAI_STAGE_POOL && given->least < given->n) {
+        part->least = given->least;
+        part->idle_ns = given->ns != 0 ? given->ns : MOIRAI_NEVER;
+    }
 }
 
 static struct mo_flow_part *begin_part(struct mo_flow *flow,
@@ -263,6 +271,7 @@ static int make_parts(struct mo_flow *flow)
                 share(part, &stage->given);
                 before->capacity = part->capacity;
                 before->chunk_out = part->chunk_out;
+                before->adaptive = part->adaptive;
             }
             part->chunk_in = before->chunk_out;
         }
@@ -377,7 +386,7 @@ static int make_lanes(struct mo_flow *flow)
         part->lanes = mo_arena_alloc(&flow->arena, n * sizeof *part->lanes);
         if (part->lanes == NULL)
             return -ENOMEM;
-        part->alive = (uint32_t)n;
+        part->alive = part->least != 0 ? part->least : (uint32_t)n;
         for (size_t k = 0; k < n; k++) {
             int rc = make_lane(flow, part, &part->lanes[k]);
 

@@ -47,28 +47,66 @@ const struct mo_flow_kind mo_flow_array = {
     .name = "array", .flags = MO_FLOW_SOURCE, .plan = plan_array,
 };
 
+static int64_t receive_now(struct mo_flow_lane *lane)
+{
+    return moirai_chan_recv_batch(lane->from, lane->buffer, 0,
+                                  lane->part->chunk_in, MOIRAI_NOW);
+}
+
+/* Before a lane waits, it says so to those who adapt to that. More is never
+ * said than there are lanes, or nearly: a lane may find a message at once. */
+int64_t mo_flow_receive(struct mo_flow_lane *lane, int64_t due)
+{
+    struct mo_flow_part *part = lane->part;
+    bool told = part->from != NULL && part[-1].adaptive;
+    int64_t n = told ? receive_now(lane) : 0;
+
+    if (n != 0)
+        return n;
+    if (told && mo_load(&part->hungry) < part->lanes_n)
+        mo_add(&part->hungry, 1);
+    return moirai_chan_recv_batch(lane->from, lane->buffer, 1, part->chunk_in,
+                                  due);
+}
+
 /* A chunk into the empty buffer; what is gathered does not wait for it. */
 static int receive(struct mo_flow_lane *lane, int64_t due, int64_t *n)
 {
-    const struct mo_flow_part *part = lane->part;
     int rc;
 
-    if (part->ordered) {
+    if (lane->part->ordered) {
         rc = mo_flow_pass(lane);
-        return rc != 0 ? rc : mo_flow_gate(lane, n);
+        return rc != 0 ? rc : mo_flow_gate(lane, due, n);
     }
     *n = 0;
     if (lane->gathered != 0) {
-        *n = moirai_chan_recv_batch(lane->from, lane->buffer, 0,
-                                    part->chunk_in, MOIRAI_NOW);
+        *n = receive_now(lane);
         rc = *n == 0 ? mo_flow_flush(lane) : 0;
         if (rc != 0)
             return rc;
     }
     if (*n == 0)
-        *n = moirai_chan_recv_batch(lane->from, lane->buffer, 1,
-                                    part->chunk_in, due);
+        *n = mo_flow_receive(lane, due);
     return 0;
+}
+
+/* As receive; a lane that may go does so when it has waited for too long. */
+static int receive_or_leave(struct mo_flow_lane *lane, int64_t *n)
+{
+    struct mo_flow_part *part = lane->part;
+    int64_t due;
+    int rc;
+
+    do {
+        due = part->idle_ns == MOIRAI_NEVER ? MOIRAI_NEVER
+                                            : moirai_after(part->idle_ns);
+        rc = receive(lane, due, n);
+        if (rc == 0 && *n == -ETIMEDOUT)
+            rc = -ETIMEDOUT;
+        if (rc != -ETIMEDOUT || moirai_now() < due)
+            return rc;
+    } while (!mo_flow_leave(part));
+    return MO_LEFT;
 }
 
 static int refill(struct mo_flow_lane *lane, int64_t due)
@@ -76,8 +114,10 @@ static int refill(struct mo_flow_lane *lane, int64_t due)
     int64_t n = 0;
     int rc;
 
+    mo_flow_settle(lane->part, lane->filled);
     lane->at = lane->filled = 0;
-    rc = receive(lane, due, &n);
+    rc = lane->part->least != 0 ? receive_or_leave(lane, &n)
+                                : receive(lane, due, &n);
     if (rc != 0)
         return rc;
     if (n < 0)
@@ -91,7 +131,7 @@ static int pull_chan(struct mo_flow_lane *lane, void **message, int64_t due)
     const struct mo_flow_part *part = lane->part;
     int rc;
 
-    if (part->chunk_in == 1 && lane->outgoing == NULL) {
+    if (part->chunk_in == 1 && lane->outgoing == NULL && part->least == 0) {
         *message = lane->buffer;
         rc = moirai_chan_recv(lane->from, lane->buffer, due);
         return rc == -EPIPE ? MO_DONE : rc;

@@ -8,7 +8,8 @@
  * then return what they like. A handle is stored after its task has begun;
  * whoever stores one looks whether its part has been stopped meanwhile, and
  * whoever stops a part says so before it looks for handles: so one of the two
- * cancels it.
+ * cancels it. Where lanes come and go another handle may take its place: so it
+ * is looked for, and used, under the part's lock.
  *
  * A lane that never has to wait lets others run every so often, and learns
  * that it is cancelled.
@@ -36,10 +37,10 @@ int mo_flow_note(const struct mo_flow_lane *lane,
 
 static void stop_lane(struct mo_flow_lane *lane)
 {
-    struct moirai_handle *handle = mo_load_seq(&lane->handle);
-
-    if (handle != NULL)
-        moirai_handle_cancel(handle);
+    mo_lock_take(&lane->part->lock);
+    if (lane->handle != NULL)
+        moirai_handle_cancel(lane->handle);
+    mo_lock_drop(&lane->part->lock);
 }
 
 /* All of a part but the caller's lane. */
@@ -153,7 +154,7 @@ static int flow_through(struct mo_flow_lane *lane)
         if (rc == 0)
             rc = lane->timed ? step_timed(lane) : step(lane);
     }
-    if (rc < 0)
+    if (rc < 0 || rc == MO_LEFT)
         return rc;
     if (rc == MO_END)
         stop_before(lane->part);
@@ -171,6 +172,11 @@ static int run_lane(void *arg)
     struct mo_flow_part *part = lane->part;
     int rc = mo_load_seq(&part->stopped) != 0 ? 0 : flow_through(lane);
 
+    if (rc == MO_LEFT) {
+        mo_sub(&lane->users, 1);    /* another may have it: pairs with the CAS
+                                     * that finds one */
+        return 0;
+    }
     if (mo_load_seq(&part->stopped) != 0)
         rc = 0;                     /* nobody wants to know */
     if (rc == -ECANCELED && part->flow->scope.runtime != NULL)
@@ -182,21 +188,40 @@ static int run_lane(void *arg)
 
 /* --- all of it ----------------------------------------------------------- */
 
-static int spawn_lane(struct mo_flow *flow, struct mo_flow_part *part,
-                      struct mo_flow_lane *lane)
+/* Its users are 0; whoever sees that next finds a lane with a handle that is
+ * of no use any more. */
+static void keep_handle(struct mo_flow_lane *lane,
+                        struct moirai_handle *handle)
+{
+    struct moirai_handle *old = lane->handle;
+
+    mo_lock_take(&lane->part->lock);
+    lane->handle = handle;
+    mo_lock_drop(&lane->part->lock);
+    moirai_handle_put(old);
+    if (mo_load_seq(&lane->part->stopped) != 0)
+        moirai_handle_cancel(handle);
+}
+
+int mo_flow_spawn(struct mo_flow_lane *lane)
 {
     struct moirai_attr attr = MOIRAI_ATTR_INIT;
     struct moirai_handle *handle;
     int rc;
 
     attr.name = "stream";
-    rc = moirai_spawn_with(&flow->scope, run_lane, lane, &attr, &handle);
-    if (rc != 0)
-        return rc;
-    mo_swap(&lane->handle, handle);
-    if (mo_load_seq(&part->stopped) != 0)
-        moirai_handle_cancel(handle);
-    return 0;
+    mo_store(&lane->users, 2);      /* ours is given back below */
+    rc = moirai_spawn_with(&lane->part->flow->scope, run_lane, lane, &attr,
+                           &handle);
+    if (rc == 0)
+        keep_handle(lane, handle);
+    mo_sub(&lane->users, rc == 0 ? 1 : 2);
+    return rc;
+}
+
+static size_t first_lanes(const struct mo_flow_part *part)
+{
+    return part->least != 0 ? part->least : part->lanes_n;
 }
 
 /* Sinks first: when a source begins, everything else is there. */
@@ -205,8 +230,8 @@ static int spawn_all(struct mo_flow *flow)
     for (size_t i = flow->parts_n; i-- > 0;) {
         struct mo_flow_part *part = &flow->parts[i];
 
-        for (size_t k = 0; k < part->lanes_n; k++) {
-            int rc = spawn_lane(flow, part, &part->lanes[k]);
+        for (size_t k = 0; k < first_lanes(part); k++) {
+            int rc = mo_flow_spawn(&part->lanes[k]);
 
             if (rc == -ECANCELED && moirai_scope_error(&flow->scope) != 0)
                 return 0;           /* one has failed already */
@@ -283,7 +308,10 @@ static void write_report(const struct mo_flow *flow, bool here,
     for (size_t i = 0; i < last->lanes_n; i++)
         report->delivered += last->lanes[i].delivered;
     for (size_t i = 0; !here && i < flow->parts_n; i++)
-        report->tasks += (uint32_t)flow->parts[i].lanes_n;
+        report->tasks += (uint32_t)first_lanes(&flow->parts[i]);
+    report->tasks += (uint32_t)flow->grown;
+    report->grown = flow->grown;
+    report->shrunk = flow->shrunk;
     report->retried = flow->retried;
     report->skipped = flow->skipped;
     report->diverted = flow->diverted;

@@ -127,6 +127,20 @@ const struct mo_flow_kind mo_flow_batch = {
     .finish = finish_batch, .drop = drop_collected,
 };
 
+/* As a batch whose time is over at once; but messages that are there already
+ * come first. */
+static int push_gather(struct mo_flow_op *op, void *message)
+{
+    op->due = 1;
+    return push_batch(op, message);
+}
+
+const struct mo_flow_kind mo_flow_gather = {
+    .name = "gather", .flags = MO_FLOW_TIMED | MO_FLOW_IDLE,
+    .plan = plan_batch, .make = make_batch, .push = push_gather,
+    .tick = tick_batch, .finish = finish_batch, .drop = drop_collected,
+};
+
 /* --- windows ------------------------------------------------------------- */
 
 static int plan_window(struct mo_flow *flow, struct mo_flow_stage *stage)

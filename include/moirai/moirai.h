@@ -20,6 +20,7 @@
 #include <moirai/select.h>
 #include <moirai/simd.h>
 #include <moirai/span.h>
+#include <moirai/stage.h>
 #include <moirai/stream.h>
 #include <moirai/supervisor.h>
 #include <moirai/sync.h>

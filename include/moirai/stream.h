@@ -37,135 +37,16 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <moirai/chan.h>
 #include <moirai/error.h>
+#include <moirai/stage.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct moirai_runtime;
-struct moirai_stream;               /* where moirai_stream_emit leads */
-
-/* What a function may return besides 0 (go on) and a negative errno. */
-#define MOIRAI_STREAM_SKIP 1        /* this message goes no further */
-#define MOIRAI_STREAM_END 2         /* nor does any other from now on */
-
-/* Fills *message with the next one. It is called until it returns
- * MOIRAI_STREAM_END. */
-typedef int moirai_stream_next_fn(void *message, void *arg);
-
-/* Fills *to out of *from. On anything but 0 it has filled nothing, and on an
- * error it has left *from as it was. */
-typedef int moirai_stream_map_fn(void *from, void *to, void *arg);
-
-/* Positive: wanted. 0: not. */
-typedef int moirai_stream_keep_fn(const void *message, void *arg);
-
-/* Does something with a message, or to it. On an error it has left it alone. */
-typedef int moirai_stream_do_fn(void *message, void *arg);
-
-/* Emits any number of messages, and returns what that returns, if not 0. */
-typedef int moirai_stream_expand_fn(void *from, struct moirai_stream *out,
-                                    void *arg);
-
-/* Changes *state by what is in *message. */
-typedef int moirai_stream_scan_fn(void *state, void *message, void *arg);
-
-/* What two messages have in common if they are the same. */
-typedef uint64_t moirai_stream_key_fn(const void *message, void *arg);
-
-/* Fills *to out of one message of each of n channels. */
-typedef int moirai_stream_join_fn(void *const *from, size_t n, void *to,
-                                  void *arg);
-
-enum moirai_stage_kind {
-    MOIRAI_STAGE_FROM = 1, MOIRAI_STAGE_GENERATE, MOIRAI_STAGE_ARRAY,
-    MOIRAI_STAGE_MERGE, MOIRAI_STAGE_ZIP, MOIRAI_STAGE_LATEST, MOIRAI_STAGE_MAP,
-    MOIRAI_STAGE_FILTER, MOIRAI_STAGE_APPLY, MOIRAI_STAGE_EXPAND,
-    MOIRAI_STAGE_TAKE, MOIRAI_STAGE_SKIP, MOIRAI_STAGE_DISTINCT,
-    MOIRAI_STAGE_SCAN, MOIRAI_STAGE_BATCH, MOIRAI_STAGE_WINDOW,
-    MOIRAI_STAGE_DEBOUNCE, MOIRAI_STAGE_THROTTLE, MOIRAI_STAGE_SAMPLE,
-    MOIRAI_STAGE_TIMEOUT, MOIRAI_STAGE_ASYNC, MOIRAI_STAGE_WORKERS,
-    MOIRAI_STAGE_EACH, MOIRAI_STAGE_COLLECT, MOIRAI_STAGE_INTO,
-    MOIRAI_STAGE_DRAIN, MOIRAI_STAGE_SPREAD
-};
-
-#define MOIRAI_STREAM_ORDERED 1u    /* of moirai_stream_workers */
-
-/* What the function of a stage is, by its kind. */
-union moirai_stage_fn {
-    moirai_stream_next_fn *next;
-    moirai_stream_map_fn *map;
-    moirai_stream_keep_fn *keep;
-    moirai_stream_do_fn *act;
-    moirai_stream_expand_fn *expand;
-    moirai_stream_scan_fn *scan;
-    moirai_stream_key_fn *key;
-    moirai_stream_join_fn *join;
-};
-
-/* How moirai_stream_spread chooses. */
-enum moirai_spread {
-    MOIRAI_SPREAD_TURNS,            /* one after the other */
-    MOIRAI_SPREAD_LEAST,            /* the one that holds the fewest */
-    MOIRAI_SPREAD_KEY,              /* by key: the same one for the same key */
-    MOIRAI_SPREAD_RANDOM
-};
-
-/* One stage. Made by the functions below; zeroed fields mean the preset. */
-struct moirai_stage {
-    uint32_t size;                  /* sizeof(struct moirai_stage) */
-    uint32_t kind;                  /* enum moirai_stage_kind */
-    uint32_t flags;
-    uint32_t skip;                  /* on errors: leave the message out */
-    uint32_t retries;               /* before that */
-    uint32_t reserved;
-    int64_t retry_ns;               /* wait before the first; then doubled */
-    struct moirai_chan *divert;     /* on errors: the message goes there */
-    struct moirai_chan *chan;       /* of a source or sink */
-    union moirai_stage_fn fn;
-    void *arg;
-    struct moirai_elem elem;        /* what it makes, or made its array of */
-    size_t takes;                   /* bytes of what comes; 0: not checked */
-    size_t n;
-    size_t capacity;
-    size_t chunk;
-    int64_t ns;
-    struct moirai_chan *const *chans;
-    void *memory;
-    size_t *count;
-};
-
-/* The descriptor of a C type, as an argument. */
-#ifdef __cplusplus
-#define MOIRAI_OF(type) (moirai_elem MOIRAI_ELEM(type))
-#else
-#define MOIRAI_OF(type) ((struct moirai_elem)MOIRAI_ELEM(type))
-#endif
-
-static inline struct moirai_stage moirai_stage_of(uint32_t kind)
-{
-    struct moirai_stage stage;
-
-    memset(&stage, 0, sizeof stage);
-    stage.size = sizeof stage;
-    stage.kind = kind;
-    return stage;
-}
-
-/* One with a number and a time. */
-static inline struct moirai_stage moirai_stage_with(uint32_t kind, size_t n,
-                                                    int64_t ns)
-{
-    struct moirai_stage stage = moirai_stage_of(kind);
-
-    stage.n = n;
-    stage.ns = ns;
-    return stage;
-}
 
 /* --- sources ------------------------------------------------------------- */
 
@@ -370,6 +251,13 @@ static inline struct moirai_stage moirai_stream_batch(size_t n, int64_t ns)
     return moirai_stage_with(MOIRAI_STAGE_BATCH, n, ns);
 }
 
+/* Batches of what is there, and n at most: a message that comes alone goes on
+ * alone and at once; while those behind it are busy, the next batch grows. */
+static inline struct moirai_stage moirai_stream_gather(size_t n)
+{
+    return moirai_stage_with(MOIRAI_STAGE_GATHER, n, 0);
+}
+
 /* The last n messages, as a batch, whenever there are `step` new ones. They
  * are copied, and so may have no destructor. */
 static inline struct moirai_stage moirai_stream_window(size_t n, size_t step)
@@ -431,11 +319,37 @@ static inline struct moirai_stage moirai_stream_async(size_t capacity,
 static inline struct moirai_stage
 moirai_stream_workers(size_t n, size_t capacity, size_t chunk, uint32_t flags)
 {
-    struct moirai_stage stage = moirai_stage_with(MOIRAI_STAGE_WORKERS, n, 0);
+    struct moirai_stage stage = moirai_stream_async(capacity, chunk);
 
-    stage.capacity = capacity;
-    stage.chunk = chunk;
+    stage.kind = MOIRAI_STAGE_WORKERS;
+    stage.n = n;
     stage.flags = flags;
+    return stage;
+}
+
+/* The same with as many tasks as there is work for: `least` (not 0) at first;
+ * another, up to `most`, whenever a message would else have to wait for one;
+ * and one less when it has had nothing to do for idle_ns (0: never), down to
+ * `least`. No message is lost, nor its place among the others. */
+static inline struct moirai_stage
+moirai_stream_pool(uint32_t least, size_t most, int64_t idle_ns,
+                   size_t capacity, uint32_t flags)
+{
+    struct moirai_stage stage = moirai_stream_workers(most, capacity, 1, flags);
+
+    stage.kind = MOIRAI_STAGE_POOL;
+    stage.least = least;
+    stage.ns = idle_ns;
+    return stage;
+}
+
+/* The stage (async, workers, pool), whose chunks adapt: while somebody waits
+ * for messages the next one is sent at once, and while all are busy up to
+ * `chunk` are gathered. */
+static inline struct moirai_stage
+moirai_stream_adaptive(struct moirai_stage stage)
+{
+    stage.flags |= MOIRAI_STREAM_ADAPTIVE;
     return stage;
 }
 
@@ -445,10 +359,9 @@ moirai_stream_workers(size_t n, size_t capacity, size_t chunk, uint32_t flags)
 static inline struct moirai_stage moirai_stream_each(moirai_stream_do_fn *act,
                                                      void *arg)
 {
-    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_EACH);
+    struct moirai_stage stage = moirai_stream_apply(act, arg);
 
-    stage.fn.act = act;
-    stage.arg = arg;
+    stage.kind = MOIRAI_STAGE_EACH;
     return stage;
 }
 
@@ -569,6 +482,8 @@ struct moirai_stream_report {
     uint64_t skipped;               /* messages, by moirai_stream_or_skip */
     uint64_t diverted;
     struct moirai_error error;      /* the result, and which stage's */
+    uint64_t grown;                 /* tasks that pools added */
+    uint64_t shrunk;                /* and that they let go */
 };
 
 /* Runs a stream of n stages (borrowed) and waits for its end. In a task
