@@ -78,7 +78,7 @@ static int loses_nothing(void *arg)
 TEST(stream_crew, grows_and_shrinks_and_loses_nothing)
 {
     with_each(loses_nothing, NULL);
-    with_seeds(40, loses_nothing, NULL);
+    with_seeds(20, loses_nothing, NULL);
 }
 
 /* Under the simulator's clock: how many there are is known. */
@@ -103,7 +103,7 @@ static int grows_by_backlog(void *arg)
 
 TEST(stream_crew, has_as_many_as_there_is_work_for)
 {
-    with_seeds(20, grows_by_backlog, NULL);
+    with_seeds(8, grows_by_backlog, NULL);
 }
 
 static int slowly(void *message, void *arg)
@@ -135,7 +135,7 @@ static int keeps_to_one(void *arg)
 
 TEST(stream_crew, adds_nobody_while_one_is_enough)
 {
-    with_seeds(20, keeps_to_one, NULL);
+    with_seeds(10, keeps_to_one, NULL);
 }
 
 /* Ended, failed or cancelled, wherever that begins. */
@@ -272,7 +272,7 @@ static int gathers(void *arg)
 
 TEST(stream_crew, gathers_what_is_there)
 {
-    with_seeds(20, gathers, NULL);
+    with_seeds(8, gathers, NULL);
 }
 
 static int gathers_all(void *arg)
@@ -350,7 +350,7 @@ static int holds_nothing_up(void *arg)
 
 TEST(stream_crew, holds_up_no_message_for_a_chunk)
 {
-    with_seeds(20, holds_nothing_up, NULL);
+    with_seeds(5, holds_nothing_up, NULL);
 }
 
 static int adapts_in_order(void *arg)
