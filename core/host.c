@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "os/sim.h"
 #include "worker.h"
 
 static void host_log(void *ctx, enum moirai_level level, const char *format,
@@ -33,6 +34,13 @@ static uint32_t host_choose(void *ctx, uint32_t n)
     return rt->os->choose(rt->os, n);
 }
 
+static uint32_t host_pick(void *ctx, const uint32_t *ids, uint32_t n)
+{
+    struct moirai_runtime *rt = ctx;
+
+    return mo_sim_pick(rt->os, ids, n);
+}
+
 static void *host_alloc(void *ctx, size_t size, size_t align)
 {
     (void)ctx;
@@ -51,5 +59,6 @@ void mo_host_init(struct moirai_runtime *rt)
         .abi = MOIRAI_HOST_ABI, .size = sizeof rt->host, .ctx = rt,
         .log = host_log, .now = host_now, .choose = host_choose,
         .alloc = host_alloc, .release = host_release,
+        .pick = host_pick,
     };
 }

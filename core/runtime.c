@@ -35,6 +35,34 @@
 
 #define MOST_WORKERS 1024
 
+/* The config of a simulating scheduler begins with one that is for the
+ * simulator; of an older one, with less of it. */
+static int open_simulation(struct moirai_runtime *rt,
+                           const struct mo_chosen *chosen,
+                           struct moirai_error *err)
+{
+    const struct moirai_plugin *plugin = chosen->plugin;
+    struct moirai_sim_config config = { .seed = 0 };
+    size_t size = sizeof config;
+    int rc;
+
+    if (plugin->config_size < size)
+        size = plugin->config_size;
+    memcpy(&config, chosen->config, size);
+    rc = mo_sim_open(&config, rt->worker_count, &rt->os);
+    if (rc == 0)
+        mo_task_forget_sites();
+    else if (rc == -EBUSY)
+        moirai_error_set(err, rc, "scheduler %s: this thread plays another "
+                         "simulation", plugin->name);
+    else if (rc == -ENOMEM)
+        moirai_error_set(err, rc, "out of memory");
+    else
+        moirai_error_set(err, rc, "scheduler %s: %s cannot be written: %s",
+                         plugin->name, config.record, strerror(-rc));
+    return rc;
+}
+
 static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 {
     const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
@@ -48,16 +76,10 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     rt->worker_count = (uint32_t)(n < MOST_WORKERS ? n : MOST_WORKERS);
     rt->os = &mo_os_real;
     if (rt->sched->flags & MOIRAI_SCHED_SIM) {
-        if (mo_os_here()->sim != NULL)
-            return moirai_error_set(err, -EBUSY, "scheduler %s: this thread "
-                                    "plays another simulation",
-                                    chosen->plugin->name);
-        /* The config of a simulating scheduler begins with its seed. */
-        rt->os = mo_sim_open(*(const uint64_t *)chosen->config,
-                             rt->worker_count);
-        if (rt->os == NULL)
-            return moirai_error_set(err, -ENOMEM, "out of memory");
-        mo_task_forget_sites();
+        int rc = open_simulation(rt, chosen, err);
+
+        if (rc != 0)
+            return rc;
     }
     rt->owning = rt->worker_count == 1 && rt->os->sim == NULL && !mo_tsan()
               && mo_os_barrier_init();
@@ -156,7 +178,8 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->id_step = rt->worker_count + 1;
     w->noted = rt->options.trace != 0 || rt->options.max_tasks != 0
             || mo_race_on();
-    w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
+    if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
+        w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
     open_queue(rt, &w->queue);
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
     slots = mo_mem_alloc((MO_FORK_SLOTS + 1) * sizeof *slots, MO_CACHE_LINE);

@@ -54,7 +54,7 @@ static struct armed *armed_in(struct moirai_case *it)
 
 /* --- the order they are looked at ----------------------------------------- */
 
-/* Where chance begins, in this call. */
+/* Where chance begins, in this call. 0: each choice is the simulator's. */
 static uint64_t seed(void)
 {
     static _Thread_local uint64_t threads;
@@ -66,7 +66,9 @@ static uint64_t seed(void)
         return w->random;
     }
     os = mo_os_here();
-    if (threads == 0 || os->sim != NULL)
+    if (os->sim != NULL)
+        return 0;
+    if (threads == 0)
         threads = (uint64_t)os->choose(os, UINT32_MAX) << 32;
     return threads += UINT64_C(0x9e3779b97f4a7c15);
 }
@@ -75,6 +77,11 @@ static uint64_t seed(void)
  * the upper half is used. */
 static uint32_t choose(struct mo_select *s, uint32_t n)
 {
+    if (__builtin_expect(s->random == 0, 0)) {
+        struct mo_os *os = mo_os_here();
+
+        return os->choose(os, n);
+    }
     s->random = s->random * UINT64_C(6364136223846793005)
         + UINT64_C(1442695040888963407);
     return (uint32_t)(((s->random >> 32) * n) >> 32);

@@ -19,6 +19,7 @@
 #include "atomic.h"
 
 struct mo_sim;
+struct moirai_sim_config;
 struct mo_sim_thread;
 
 /* One thread's place to sleep. A token: unpark puts it there, park takes it or
@@ -59,8 +60,10 @@ extern struct mo_os mo_os_real;
 struct mo_os *mo_os_here(void);
 
 /* A simulated one, whose first thread is the caller. `threads` bounds how many
- * it may start. NULL: out of memory. */
-struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads);
+ * it may start. 0, or a negative errno: -EBUSY, the caller plays one already;
+ * -ENOMEM; or that config->record cannot be written. Strings are kept. */
+int mo_sim_open(const struct moirai_sim_config *config, uint32_t threads,
+                struct mo_os **os);
 void mo_sim_close(struct mo_os *os);
 /* Is the calling thread the one that plays this simulation? */
 bool mo_sim_here(const struct mo_os *os);

@@ -8,7 +8,9 @@
  * any atomic operation. Who goes on is chosen from the seed, so the same seed
  * gives the same run. Time stands still while anybody can run; when nobody
  * can, it jumps to the first deadline; when there is none, the program waits
- * for ever, which is reported with the seed that shows it.
+ * for ever, which is reported with the seed that shows it. os/chooser.c has
+ * the strategies of choosing; under pct a thread that spins falls below all
+ * others, lest the one it waits for never runs.
  *
  * The interleavings are sequentially consistent: weak memory is not simulated.
  */
@@ -24,6 +26,7 @@
 #include "arch/self.h"
 #include "arch/switch.h"
 #include "mem.h"
+#include "os/chooser.h"
 
 #define SIM_STACK ((size_t)128 << 10)
 #define SIM_TICK 50                 /* ns that a look at the clock takes */
@@ -39,12 +42,13 @@ struct mo_sim_thread {
     int saved_errno;
     bool parked, token, ended;
     int64_t until;                  /* while parked */
+    uint64_t rank;                  /* under pct the highest goes on */
 };
 
 struct mo_sim {
     struct mo_os os;
     pthread_t player;               /* the one real thread */
-    uint64_t seed, random;
+    struct mo_chooser chooser;
     int64_t clock;
     void (*stuck)(void *arg);
     void *stuck_arg;
@@ -58,18 +62,14 @@ static struct mo_sim *sim_of(struct mo_os *os)
     return os->sim;
 }
 
-static uint64_t draw(struct mo_sim *sim)
-{
-    uint64_t z = (sim->random += UINT64_C(0x9e3779b97f4a7c15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);     /* splitmix64 */
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static uint32_t sim_choose(struct mo_os *os, uint32_t n)
 {
-    return (uint32_t)(((draw(sim_of(os)) >> 32) * n) >> 32);
+    return mo_chooser_number(&sim_of(os)->chooser, n);
+}
+
+uint32_t mo_sim_pick(struct mo_os *os, const uint32_t *ids, uint32_t n)
+{
+    return mo_chooser_task(&sim_of(os)->chooser, ids, n);
 }
 
 static int64_t sim_now(struct mo_os *os)
@@ -104,7 +104,8 @@ static _Noreturn void report_stuck(struct mo_sim *sim)
 {
     fprintf(stderr, "moirai: simulator: everything waits for ever "
             "(scheduler.seed=%llu, at %lld ns)\n",
-            (unsigned long long)sim->seed, (long long)sim->clock);
+            (unsigned long long)sim->chooser.config.seed,
+            (long long)sim->clock);
     if (sim->stuck != NULL)
         sim->stuck(sim->stuck_arg);
     abort();
@@ -127,6 +128,32 @@ static void pass_time(struct mo_sim *sim)
         sim->clock = first;
 }
 
+static bool is_ranked(const struct mo_sim *sim)
+{
+    return sim->chooser.config.strategy == MOIRAI_SIM_PCT;
+}
+
+/* All others go first, from now on. */
+static void fall(struct mo_sim *sim)
+{
+    if (is_ranked(sim))
+        sim->current->rank = mo_chooser_lowest(&sim->chooser);
+}
+
+/* There is one that can run. */
+static struct mo_sim_thread *highest(struct mo_sim *sim)
+{
+    struct mo_sim_thread *best = NULL;
+
+    for (uint32_t i = 0; i < sim->count; i++) {
+        struct mo_sim_thread *t = &sim->threads[i];
+
+        if (runnable(t) && (best == NULL || t->rank > best->rank))
+            best = t;
+    }
+    return best;
+}
+
 static struct mo_sim_thread *pick(struct mo_sim *sim)
 {
     uint32_t n = count_runnable(sim);
@@ -136,6 +163,8 @@ static struct mo_sim_thread *pick(struct mo_sim *sim)
         pass_time(sim);
         n = count_runnable(sim);
     }
+    if (is_ranked(sim))
+        return highest(sim);
     at = n == 1 ? 0 : sim_choose(&sim->os, n);
     for (uint32_t i = 0;; i++)
         if (runnable(&sim->threads[i]) && at-- == 0)
@@ -152,10 +181,9 @@ static void arrive(struct mo_sim *sim)
     errno = self->saved_errno;
 }
 
-static void hand_over(struct mo_sim *sim)
+static void hand_over_to(struct mo_sim *sim, struct mo_sim_thread *to)
 {
     struct mo_sim_thread *from = sim->current;
-    struct mo_sim_thread *to = pick(sim);
 
     if (to == from)
         return;
@@ -165,6 +193,22 @@ static void hand_over(struct mo_sim *sim)
     mo_sanitize_leave(from->where, to->where, from->ended);
     mo_switch(&from->sp, to->sp);
     arrive(sim);
+}
+
+static void hand_over(struct mo_sim *sim)
+{
+    hand_over_to(sim, pick(sim));
+}
+
+/* The one that can run after this in the order of threads. */
+static struct mo_sim_thread *neighbour(struct mo_sim *sim)
+{
+    uint32_t at = (uint32_t)(sim->current - sim->threads);
+
+    do
+        at = (at + 1) % sim->count;
+    while (!runnable(&sim->threads[at]));
+    return &sim->threads[at];
 }
 
 bool mo_sim_park(struct mo_parker *parker, int64_t until)
@@ -188,12 +232,19 @@ void mo_sim_unpark(struct mo_parker *parker)
     parker->sim->token = true;
 }
 
+/* To spin is no choice: among given ones, that would have no end. */
 bool mo_sim_relax(void)
 {
-    if (mo_self_sim == NULL)
+    struct mo_sim *sim = mo_self_sim;
+
+    if (sim == NULL)
         return false;
-    mo_self_sim->clock += SIM_TICK;
-    hand_over(mo_self_sim);
+    sim->clock += SIM_TICK;
+    fall(sim);
+    if (sim->chooser.config.strategy == MOIRAI_SIM_GIVEN)
+        hand_over_to(sim, neighbour(sim));
+    else
+        hand_over(sim);
     return true;
 }
 
@@ -205,11 +256,21 @@ void mo_sim_moved(struct mo_sanitize *to)
 
 #ifdef MO_POINTS
 /* One in eight: enough to break any short sequence within some seeds, while
- * runs stay long enough to get somewhere. */
+ * runs stay long enough to get somewhere. Given choices are between tasks. */
 void mo_point(void)
 {
-    if (mo_self_sim != NULL && sim_choose(&mo_self_sim->os, 8) == 0)
-        hand_over(mo_self_sim);
+    struct mo_sim *sim = mo_self_sim;
+
+    if (sim == NULL)
+        return;
+    if (is_ranked(sim)) {
+        if (mo_chooser_step(&sim->chooser))
+            fall(sim);
+        hand_over(sim);
+    } else if (sim->chooser.config.strategy == MOIRAI_SIM_RANDOM
+               && sim_choose(&sim->os, 8) == 0) {
+        hand_over(sim);
+    }
 }
 
 void (*mo_wrote_hook)(const volatile void *p);
@@ -251,6 +312,7 @@ static int sim_start(struct mo_os *os, struct mo_thread *thread)
     t->sim = sim;
     t->thread = thread;
     t->where = &t->own;
+    t->rank = is_ranked(sim) ? mo_chooser_rank(&sim->chooser) : 0;
     mo_sanitize_born(&t->own, t->stack, SIM_STACK);
     thread->sim = t;
     return 0;
@@ -263,6 +325,7 @@ static void sim_join(struct mo_os *os, struct mo_thread *thread)
 
     self->parked = true;
     while (!thread->sim->ended) {
+        fall(sim);
         self->until = sim->clock;   /* may be chosen, to look again */
         if (count_runnable(sim) == 1) {
             self->until = MOIRAI_NEVER;     /* time passes for the others */
@@ -280,31 +343,45 @@ static void sim_parker_init(struct mo_os *os, struct mo_parker *parker)
     mo_store_relaxed(&parker->token, 0);
 }
 
-struct mo_os *mo_sim_open(uint64_t seed, uint32_t threads)
+static void init_first_thread(struct mo_sim *sim)
+{
+    sim->count = 1;
+    sim->current = &sim->threads[0];
+    sim->current->sim = sim;
+    sim->current->where = &sim->current->own;
+    if (is_ranked(sim))
+        sim->current->rank = mo_chooser_rank(&sim->chooser);
+    mo_sanitize_native(&sim->current->own);
+}
+
+int mo_sim_open(const struct moirai_sim_config *config, uint32_t threads,
+                struct mo_os **os)
 {
     struct mo_sim *sim;
+    int rc;
 
     if (mo_self_sim != NULL)
-        return NULL;
+        return -EBUSY;
     sim = mo_mem_alloc(sizeof *sim + (threads + 1) * sizeof sim->threads[0],
                        64);
     if (sim == NULL)
-        return NULL;
+        return -ENOMEM;
+    rc = mo_chooser_open(&sim->chooser, config);
+    if (rc != 0) {
+        mo_mem_free(sim);
+        return rc;
+    }
     sim->os = (struct mo_os){ .sim = sim, .now = sim_now, .coarse = sim_coarse,
                               .choose = sim_choose, .start = sim_start,
                               .join = sim_join,
                               .parker_init = sim_parker_init };
     sim->player = pthread_self();
-    sim->seed = sim->random = seed;
     sim->clock = MOIRAI_S;          /* no deadline of a program is 0 */
     sim->limit = threads + 1;
-    sim->count = 1;
-    sim->current = &sim->threads[0];
-    sim->current->sim = sim;
-    sim->current->where = &sim->current->own;
-    mo_sanitize_native(&sim->current->own);
+    init_first_thread(sim);
     mo_self_sim = sim;
-    return &sim->os;
+    *os = &sim->os;
+    return 0;
 }
 
 void mo_sim_close(struct mo_os *os)
@@ -317,6 +394,7 @@ void mo_sim_close(struct mo_os *os)
         mo_mem_free(sim->threads[i].stack);
     }
     mo_self_sim = NULL;
+    mo_chooser_close(&sim->chooser);
     mo_mem_free(sim);
 }
 

@@ -7,6 +7,9 @@
 
 #include "os/os.h"
 
+/* Which of `n` > 0 tasks is next; ids are theirs. */
+uint32_t mo_sim_pick(struct mo_os *os, const uint32_t *ids, uint32_t n);
+
 /* Called before the process is aborted because everything waits for ever. */
 void mo_sim_on_stuck(struct mo_os *os, void (*stuck)(void *), void *arg);
 

@@ -49,6 +49,10 @@ struct moirai_host {
      * what alloc gave, NULL included. Neither is for hot paths. */
     void *(*alloc)(void *ctx, size_t size, size_t align);
     void (*release)(void *ctx, void *memory);
+
+    /* Under the simulator: which of `n` > 0 tasks, whose ids these are, is to
+     * be next; the index of one. Each choice between tasks is made here. */
+    uint32_t (*pick)(void *ctx, const uint32_t *ids, uint32_t n);
 };
 
 #ifdef __cplusplus

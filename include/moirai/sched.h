@@ -43,7 +43,7 @@ extern "C" {
  * the scheduler's order. */
 #define MOIRAI_SCHED_ORDERED 1u
 /* Runs on the simulator: one thread, virtual clock, seeded choices. Its config
- * struct begins with `uint64_t seed`, which the core reads. */
+ * struct begins with a struct moirai_sim_config, which the core reads. */
 #define MOIRAI_SCHED_SIM 2u
 
 /* The worker state begins with a struct moirai_sched_local: the core pushes to
@@ -58,6 +58,28 @@ struct moirai_sched_local {
      * when the deque is empty. */
     MOIRAI_DEQUE_ALIGNED uint64_t pops;
     bool alone;                     /* constant: there are no thieves */
+};
+
+/* How a simulation makes its choices: by chance; by ranks, of which some fall
+ * at some time; or as a list has it. */
+enum moirai_sim_strategy {
+    MOIRAI_SIM_RANDOM,
+    MOIRAI_SIM_PCT,
+    MOIRAI_SIM_GIVEN
+};
+
+#define MOIRAI_SIM_DEPTH 64         /* most that `depth` may be */
+
+struct moirai_sim_config {
+    uint64_t seed;                  /* the same seed, the same run */
+    uint32_t strategy;              /* enum moirai_sim_strategy */
+    uint32_t reserved;
+    uint64_t depth;                 /* of pct: 1 + how often one falls */
+    uint64_t steps;                 /* of pct: of a run; 0: not known */
+    const char *choices;            /* of given: "0.2.1", or NULL */
+    uint64_t bound;                 /* of given: so many, others by chance */
+    const char *record;             /* of given: a file for "n taken" lines,
+                                     * one for each choice; or NULL */
 };
 
 /* What a scheduler may know about the runtime; constant. */

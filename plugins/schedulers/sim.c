@@ -3,12 +3,9 @@
  * sim.c - the simulator's scheduler: any ready task may be next.
  *
  * One pool for all workers, who under the simulator take turns on one thread.
- * Each pop takes one of the pool's tasks by the host's `choose`, so the order
- * of a run follows from the seed alone, and many seeds show many orders.
- *
- * Convention: the config struct of a scheduler with MOIRAI_SCHED_SIM begins
- * with `uint64_t seed`, from which the core seeds its choices. Nothing here
- * reads it.
+ * Each pop takes one of the pool's tasks by the host's `pick`, so the order
+ * of a run follows from the seed alone, and many seeds show many orders. The
+ * config is the simulator's, and read by the core; nothing here does.
  *
  * No task starves, whatever the chooser does (one that explores systematically
  * may say 0 for ever): one that has been passed over 64 + 8n times, n being
@@ -31,10 +28,6 @@
 #define SIM_ENTRIES 64              /* at first */
 #define SIM_ENTRIES_MAX (UINT32_C(1) << 31)
 
-struct sim_config {
-    uint64_t seed;                  /* read by the core; stays first */
-};
-
 struct sim_entry {
     struct moirai_task *task;
     uint64_t since;                 /* sim.pops when it came */
@@ -44,6 +37,7 @@ struct sim_entry {
 struct sim {                        /* one thread only */
     const struct moirai_host *host;
     struct sim_entry *entries;      /* the first `count` are in use */
+    uint32_t *ids;                  /* of their tasks; behind the entries */
     uint32_t count, capacity;
     uint32_t oldest, newest;        /* SIM_NONE: the pool is empty */
     uint64_t pops;
@@ -51,6 +45,15 @@ struct sim {                        /* one thread only */
     struct moirai_task **spill_end; /* where the next is linked */
     uint64_t spill_count;
 };
+
+/* Entries and ids in one. */
+static struct sim_entry *sim_alloc(const struct moirai_host *host,
+                                   uint32_t capacity)
+{
+    size_t size = sizeof(struct sim_entry) + sizeof(uint32_t);
+
+    return host->alloc(host->ctx, size * capacity, alignof(struct sim_entry));
+}
 
 static int sim_init(void *state, const void *config,
                     const struct moirai_sched_env *env,
@@ -60,12 +63,14 @@ static int sim_init(void *state, const void *config,
     struct sim *s = state;
 
     (void)config;
+    if (host->size < sizeof *host)
+        return moirai_error_set(err, -ENOTSUP, "sim: this moirai is too old");
     s->host = host;
-    s->entries = host->alloc(host->ctx, SIM_ENTRIES * sizeof *s->entries,
-                             alignof(struct sim_entry));
+    s->entries = sim_alloc(host, SIM_ENTRIES);
     if (s->entries == NULL)
         return moirai_error_set(err, -ENOMEM, "sim: no memory for the pool");
     s->capacity = SIM_ENTRIES;
+    s->ids = (uint32_t *)(s->entries + SIM_ENTRIES);
     s->oldest = s->newest = SIM_NONE;
     s->spill_end = &s->spilled;
     return 0;
@@ -99,17 +104,21 @@ static void sim_grow(struct sim *s)
 {
     const struct moirai_host *host = s->host;
     struct sim_entry *entries;
+    uint32_t *ids;
 
     if (s->capacity >= SIM_ENTRIES_MAX)
         return;
-    entries = host->alloc(host->ctx, 2 * sizeof *entries * s->capacity,
-                          alignof(struct sim_entry));
+    entries = sim_alloc(host, 2 * s->capacity);
     if (entries == NULL)
         return;
-    for (uint32_t i = 0; i < s->count; i++)
+    ids = (uint32_t *)(entries + 2 * (size_t)s->capacity);
+    for (uint32_t i = 0; i < s->count; i++) {
         entries[i] = s->entries[i];
+        ids[i] = s->ids[i];
+    }
     host->release(host->ctx, s->entries);
     s->entries = entries;
+    s->ids = ids;
     s->capacity *= 2;
 }
 
@@ -134,6 +143,7 @@ static void sim_add(struct sim *s, struct moirai_task *task)
     s->entries[s->count] = (struct sim_entry){
         .task = task, .since = s->pops, .older = s->newest, .newer = SIM_NONE,
     };
+    s->ids[s->count] = task->id;
     sim_link(s, s->count++);
 }
 
@@ -153,6 +163,7 @@ static struct moirai_task *sim_remove(struct sim *s, uint32_t i)
     s->count--;
     if (i != s->count) {
         s->entries[i] = s->entries[s->count];
+        s->ids[i] = s->ids[s->count];
         sim_link(s, i);
     }
     return gone.task;
@@ -199,7 +210,7 @@ static struct moirai_task *sim_pop(void *state, void *worker)
     s->pops++;
     if (s->count > 1 &&
         s->pops - s->entries[i].since <= 64 + 8 * (uint64_t)s->count)
-        i = s->host->choose(s->host->ctx, s->count);
+        i = s->host->pick(s->host->ctx, s->ids, s->count);
     task = sim_remove(s, i);
     if (s->spilled != NULL)
         sim_unspill(s);
@@ -221,10 +232,44 @@ static uint64_t sim_length(void *state)
     return s->count + s->spill_count;
 }
 
+#define SIM_AT(field) .offset = offsetof(struct moirai_sim_config, field)
+
+static const char *const sim_strategies[] = {
+    [MOIRAI_SIM_RANDOM] = "random",
+    [MOIRAI_SIM_PCT] = "pct",
+    [MOIRAI_SIM_GIVEN] = "given",
+    NULL,
+};
+
+static const char *const sim_unknown[] = { "auto", NULL };
+
 static const struct moirai_option sim_options[] = {
     { .name = "seed", .preset = "1",
       .help = "the same seed makes the same run",
-      .type = MOIRAI_UINT, .offset = offsetof(struct sim_config, seed) },
+      .type = MOIRAI_UINT, SIM_AT(seed) },
+    { .name = "strategy", .preset = "random",
+      .help = "random: every choice by chance; pct: the highest of ranks, of "
+              "which depth - 1 fall; given: as choices say",
+      .type = MOIRAI_CHOICE, .choices = sim_strategies, SIM_AT(strategy) },
+    { .name = "depth", .preset = "3",
+      .help = "pct: how many steps must come in a certain order for a fault "
+              "to show",
+      .type = MOIRAI_UINT, .min = 1, .max = MOIRAI_SIM_DEPTH, SIM_AT(depth) },
+    { .name = "steps", .preset = "auto",
+      .help = "pct: turns of tasks in a run; auto: any number",
+      .type = MOIRAI_UINT, .min = 1, .max = UINT32_MAX,
+      .choices = sim_unknown, SIM_AT(steps) },
+    { .name = "choices", .preset = "",
+      .help = "given: choices to make, from 0, with dots between; then the "
+              "first of all",
+      .type = MOIRAI_STRING, SIM_AT(choices) },
+    { .name = "bound", .preset = "10000",
+      .help = "given: choices until chance makes them",
+      .type = MOIRAI_UINT, .min = 0, .max = UINT32_MAX, SIM_AT(bound) },
+    { .name = "record", .preset = "",
+      .help = "given: a file to write the choices to, a line each: of how "
+              "many, and which",
+      .type = MOIRAI_STRING, SIM_AT(record) },
     { .name = NULL },
 };
 
@@ -251,7 +296,7 @@ MOIRAI_PLUGIN(sched, sim) = {
     .version = "1.0",
     .summary = "one thread, virtual clock, seeded order: for finding bugs",
     .options = sim_options,
-    .config_size = sizeof(struct sim_config),
+    .config_size = sizeof(struct moirai_sim_config),
     .rank = -10,
     .ops = &sim_ops,
     .ops_size = sizeof sim_ops,

@@ -59,6 +59,12 @@ static uint32_t host_choose(void *ctx, uint32_t n)
     return (uint32_t)((x ^ (x >> 31)) % n);
 }
 
+static uint32_t host_pick(void *ctx, const uint32_t *ids, uint32_t n)
+{
+    CHECK(ids != NULL);
+    return host_choose(ctx, n);
+}
+
 static void *host_alloc(void *ctx, size_t size, size_t align)
 {
     void *memory;
@@ -94,6 +100,7 @@ static const struct moirai_host host = {
     .choose = host_choose,
     .alloc = host_alloc,
     .release = host_release,
+    .pick = host_pick,
 };
 
 const struct moirai_host *conformance_host(void)
