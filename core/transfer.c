@@ -299,7 +299,8 @@ void mo_chan_settle(struct mo_chan *c)
     unlock_wake(c, &woken);
 }
 
-/* Nothing could be sent; or received: 0 if the caller may wait. */
+/* Nothing could be sent; or received: 0 if the caller may wait. Who was too
+ * slow is told that even if it is closed: he has not got all there was. */
 static int why_not_send(const struct mo_chan *c, int64_t deadline_ns)
 {
     int rc = c->spill != NULL ? mo_spill_refusal(c) : 0;
@@ -312,10 +313,10 @@ static int why_not_recv(const struct mo_chan *c, const struct moirai_chan *chan,
 {
     int rc = 0;
 
-    if (c->closed)
-        return -EPIPE;
     if (c->ops->ended != NULL)
         rc = c->ops->ended(c->state, chan->view);
+    if (rc == 0 && c->closed)
+        return -EPIPE;
     return rc == 0 && deadline_ns <= MOIRAI_NOW ? -EAGAIN : rc;
 }
 

@@ -89,8 +89,10 @@ static int be_dropped(void *arg)
     CHECK_EQ(talk_recv(both, MOIRAI_NOW), -EOVERFLOW);
     CHECK_EQ(moirai_chan_missed(both), 6);
     CHECK_EQ(talk_recv(fast, MOIRAI_NOW), -EAGAIN);
-    moirai_chan_put(both);
+    CHECK_EQ(moirai_chan_close(both), 0);
+    CHECK_EQ(talk_recv(both, MOIRAI_NEVER), -EOVERFLOW);    /* it is not all */
     CHECK_EQ(talk_recv(fast, MOIRAI_NEVER), -EPIPE);
+    moirai_chan_put(both);
     moirai_chan_put(fast);
     return 0;
 }
