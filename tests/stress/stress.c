@@ -10,51 +10,33 @@
  * MO_STRESS_SECONDS says for how long (10; 60 in check-long), MOIRAI_WORKERS
  * on how many workers (8), MO_STRESS_SEED where chance begins.
  */
-#include <errno.h>
+#include "stress.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
 #include "mem.h"
-#include "with.h"
 
 #define STILL (20 * CHECK_SLOWDOWN)
 #define ACTORS 12                   /* tasks that do one thing after another */
 #define THREADS 3                   /* plain threads that do the same */
 #define MUTEXES 4
 
-static struct moirai_runtime *rt;
+struct moirai_runtime *stress_rt;
+uint64_t stress_progress;
+struct stress_totals stress_totals;
+
 static int stop;
-static uint64_t progress;
 static struct moirai_mutex mutexes[MUTEXES];
 static uint64_t guarded[MUTEXES];   /* by the mutex */
 static uint64_t counted[MUTEXES];   /* atomic: the same, by those who did it */
 static struct moirai_chan *shared;  /* anybody sends here, drains receive */
 static uint64_t shared_sent, shared_received;
-
-/* One actor, or one task of its; xorshift. */
-struct dice {
-    uint64_t state;
-};
-
-static uint32_t roll(struct dice *dice, uint32_t n)
-{
-    dice->state ^= dice->state << 13;
-    dice->state ^= dice->state >> 7;
-    dice->state ^= dice->state << 17;
-    return (uint32_t)((dice->state >> 32) % n);
-}
-
-static void moved(void)
-{
-    __atomic_fetch_add(&progress, 1, __ATOMIC_RELAXED);
-}
 
 /* --- what a task can do -------------------------------------------------- */
 
@@ -225,7 +207,7 @@ static void do_scope(struct dice *dice)
     struct tally tally = { 0, roll(dice, 100) };
     struct moirai_scope scope;
 
-    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, stress_rt, MOIRAI_NEVER), 0);
     for (int i = 0; i < n; i++)
         CHECK_EQ(moirai_spawn(&scope, doings[roll(dice, DOINGS)], &tally), 0);
     CHECK_EQ(moirai_scope_end(&scope), 0);
@@ -240,8 +222,8 @@ static void do_cancel(struct dice *dice)
     struct moirai_scope scope;
     int n = (int)roll(dice, 30);
 
-    CHECK_EQ(moirai_chan_make(rt, NULL, NULL, &elem, &empty, NULL), 0);
-    CHECK_EQ(moirai_scope_begin(&scope, rt, roll(dice, 2) ? MOIRAI_NEVER
+    CHECK_EQ(moirai_chan_make(stress_rt, NULL, NULL, &elem, &empty, NULL), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, stress_rt, roll(dice, 2) ? MOIRAI_NEVER
                                 : moirai_after(300 * MOIRAI_US)), 0);
     for (int i = 0; i < n; i++) {
         if (roll(dice, 3) != 0)
@@ -316,7 +298,7 @@ static void do_fail(struct dice *dice)
     struct moirai_scope scope;
 
     roll(dice, 2);
-    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, stress_rt, MOIRAI_NEVER), 0);
     CHECK_EQ(moirai_spawn(&scope, fail_somehow, &own), 0);
     moirai_spawn(&scope, wait_sleeping, NULL);
     CHECK_EQ(moirai_scope_end(&scope), -EIO);
@@ -333,7 +315,7 @@ static void do_handle(struct dice *dice)
     attr.name = "handled";
     attr.worker = roll(dice, 2);
     attr.stack_size = roll(dice, 3) * (100 << 10);
-    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, stress_rt, MOIRAI_NEVER), 0);
     CHECK_EQ(moirai_spawn_with(&scope, wait_scoping, NULL, &attr, &handle),
              0);
     rc = moirai_handle_join(handle, moirai_after(roll(dice, 100) * MOIRAI_US),
@@ -384,9 +366,10 @@ static void do_channel(struct dice *dice)
     int n = 1 + (int)roll(dice, 4);
 
     snprintf(capacity, sizeof capacity, "capacity=%u", roll(dice, 5));
-    CHECK_EQ(moirai_chan_make(rt, NULL, options, &elem, &line.chan, NULL), 0);
-    CHECK_EQ(moirai_scope_begin(&producers, rt, MOIRAI_NEVER), 0);
-    CHECK_EQ(moirai_scope_begin(&consumers, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_chan_make(stress_rt, NULL, options, &elem, &line.chan,
+                              NULL), 0);
+    CHECK_EQ(moirai_scope_begin(&producers, stress_rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&consumers, stress_rt, MOIRAI_NEVER), 0);
     for (int i = 0; i < n; i++) {
         CHECK_EQ(moirai_spawn(&consumers, consume, &line), 0);
         CHECK_EQ(moirai_spawn(&producers, produce, &line), 0);
@@ -398,8 +381,31 @@ static void do_channel(struct dice *dice)
     moirai_chan_put(line.chan);
 }
 
-static void (*const acts[])(struct dice *) = {
-    do_scope, do_cancel, do_forks, do_fail, do_handle, do_channel,
+static struct act {
+    const char *name;
+    void (*play)(struct dice *dice);
+    uint64_t times;                 /* atomic */
+} acts[] = {
+    { "scopes", do_scope, 0 },
+    { "scopes cancelled", do_cancel, 0 },
+    { "forks", do_forks, 0 },
+    { "failures", do_fail, 0 },
+    { "handles", do_handle, 0 },
+    { "lines", do_channel, 0 },
+    { "disciplines", stress_discipline, 0 },
+    { "selects", stress_select, 0 },
+    { "buffers", stress_buffer, 0 },
+    { "rwlocks", stress_rwlock, 0 },
+    { "semaphores", stress_semaphore, 0 },
+    { "barriers", stress_barrier, 0 },
+    { "gates", stress_gates, 0 },
+    { "onces", stress_once, 0 },
+    { "futures", stress_future, 0 },
+    { "limits", stress_limit, 0 },
+    { "breakers", stress_breaker, 0 },
+    { "pools", stress_resource, 0 },
+    { "supervisors", stress_supervisor, 0 },
+    { "streams", stress_stream, 0 },
 };
 
 #define ACTS (sizeof acts / sizeof acts[0])
@@ -409,7 +415,10 @@ static int act(void *arg)
     struct dice *dice = arg;
 
     while (with_get(&stop) == 0) {
-        acts[roll(dice, ACTS)](dice);
+        struct act *next = &acts[roll(dice, ACTS)];
+
+        next->play(dice);
+        with_add(&next->times, 1);
         moved();
         moirai_yield();
     }
@@ -453,13 +462,13 @@ static void watch(unsigned seconds)
         uint64_t now;
 
         nanosleep(&second, NULL);
-        moirai_dump(rt, nowhere);
-        now = with_get(&progress);
+        moirai_dump(stress_rt, nowhere);
+        now = with_get(&stress_progress);
         still = now == last ? still + 1 : 0;
         last = now;
         if (still == STILL) {
             fprintf(stderr, "# nothing has moved for %d s\n", STILL);
-            moirai_dump(rt, STDERR_FILENO);
+            moirai_dump(stress_rt, STDERR_FILENO);
             abort();
         }
     }
@@ -476,7 +485,7 @@ static void *watch_end(void *arg)
         nanosleep(&tick, NULL);
     }
     fprintf(stderr, "# it does not come to an end\n");
-    moirai_dump(rt, STDERR_FILENO);
+    moirai_dump(stress_rt, STDERR_FILENO);
     abort();
 }
 
@@ -491,9 +500,10 @@ static void begin(struct cast *cast, uint64_t seed)
     static const char *const options[] = { "capacity=64", NULL };
     struct moirai_elem elem = MOIRAI_ELEM(int);
 
-    CHECK_EQ(moirai_chan_make(rt, NULL, options, &elem, &shared, NULL), 0);
-    CHECK_EQ(moirai_scope_begin(&cast->actors, rt, MOIRAI_NEVER), 0);
-    CHECK_EQ(moirai_scope_begin(&cast->drains, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_chan_make(stress_rt, NULL, options, &elem, &shared, NULL),
+             0);
+    CHECK_EQ(moirai_scope_begin(&cast->actors, stress_rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_scope_begin(&cast->drains, stress_rt, MOIRAI_NEVER), 0);
     for (unsigned i = 0; i < ACTORS + THREADS; i++)
         cast->dice[i].state = (seed + i + 1) * UINT64_C(0x9e3779b97f4a7c15);
     for (int i = 0; i < 2; i++)
@@ -503,6 +513,29 @@ static void begin(struct cast *cast, uint64_t seed)
     for (int i = 0; i < THREADS; i++)
         CHECK_EQ(pthread_create(&cast->threads[i], NULL, act_on_thread,
                                 &cast->dice[ACTORS + i]), 0);
+}
+
+static void show(const struct moirai_stats *stats)
+{
+    const struct stress_totals *t = &stress_totals;
+
+    fprintf(stderr, "# %ju tasks, %ju waits, %ju forks stolen, %ju failed\n",
+            (uintmax_t)stats->spawned, (uintmax_t)stats->parked,
+            (uintmax_t)stats->forks_stolen, (uintmax_t)stats->failed);
+    fprintf(stderr, "# messages: %ju sent, %ju received, %ju dropped, %ju "
+            "missed, %ju through streams\n", (uintmax_t)t->sent,
+            (uintmax_t)t->received, (uintmax_t)t->dropped,
+            (uintmax_t)t->missed, (uintmax_t)t->streamed);
+    fprintf(stderr, "# calls that gave up: %ju cancelled, %ju too late, %ju "
+            "not at once\n", (uintmax_t)t->cancelled, (uintmax_t)t->late,
+            (uintmax_t)t->refused);
+    fprintf(stderr, "# %ju locks, %ju passes, %ju resources lent, %ju "
+            "restarts, %ju futures\n", (uintmax_t)t->locked,
+            (uintmax_t)t->passed, (uintmax_t)t->lent, (uintmax_t)t->restarted,
+            (uintmax_t)t->resolved);
+    for (size_t i = 0; i < ACTS; i++)
+        fprintf(stderr, "%s%s %ju%s", i % 5 == 0 ? "# " : ", ", acts[i].name,
+                (uintmax_t)acts[i].times, i % 5 == 4 ? "\n" : "");
 }
 
 static void end(struct cast *cast)
@@ -524,13 +557,9 @@ static void end(struct cast *cast)
         CHECK_EQ(guarded[i], counted[i]);
     with_set(&over, 1);
     pthread_join(watcher, NULL);
-    CHECK_EQ(moirai_stats_read(rt, &stats), 0);
+    CHECK_EQ(moirai_stats_read(stress_rt, &stats), 0);
     CHECK_EQ(stats.spawned, stats.finished);
-    fprintf(stderr, "# %llu tasks, %llu waits, %llu forks stolen, %llu failed"
-            "\n", (unsigned long long)stats.spawned,
-            (unsigned long long)stats.parked,
-            (unsigned long long)stats.forks_stolen,
-            (unsigned long long)stats.failed);
+    show(&stats);
 }
 
 TEST_LONG(stress, everything_at_once_loses_nothing_and_leaves_nothing, 3600)
@@ -540,11 +569,11 @@ TEST_LONG(stress, everything_at_once_loses_nothing_and_leaves_nothing, 3600)
     static struct cast cast;
 
     mo_mem_watch(0);
-    rt = with_workers(workers);
+    stress_rt = with_workers(workers);
     begin(&cast, setting("MO_STRESS_SEED", 1));
     watch(seconds);
     end(&cast);
-    with_end(rt);
+    with_end(stress_rt);
     CHECK_EQ(mo_mem_unwatch().live, 0);
     with_alone();
 }
