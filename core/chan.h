@@ -76,17 +76,26 @@ static inline void mo_chan_lock_word(struct mo_chan *c, struct mo_worker *w)
     }
 }
 
+/* Is the channel this worker's own? Then it is inside. */
+static inline bool mo_chan_enter(struct mo_chan *c, struct mo_worker *w)
+{
+    if (w != c->owner)
+        return false;
+    mo_store_relaxed(&w->inside, 1);
+    mo_compiler_fence();            /* pairs with the barriers in share, and in
+                                     * mo_wait_freeze */
+    if (__builtin_expect(mo_load_relaxed(&c->owned) == MO_CHAN_OWNED, 1))
+        return true;
+    mo_store(&w->inside, 0);
+    return false;
+}
+
 static inline void mo_chan_lock(struct mo_chan *c)
 {
     struct mo_worker *w = mo_here();
 
-    if (w == c->owner) {
-        mo_store_relaxed(&w->inside, 1);
-        mo_compiler_fence();        /* pairs with the barrier in share */
-        if (__builtin_expect(mo_load_relaxed(&c->owned) == MO_CHAN_OWNED, 1))
-            return;
-        mo_store(&w->inside, 0);
-    }
+    if (mo_chan_enter(c, w))
+        return;
     mo_chan_lock_word(c, w);
     mo_race_acquire(c);
 }

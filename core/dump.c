@@ -336,7 +336,9 @@ void moirai_dump(struct moirai_runtime *rt, int fd)
         return;
     for (uint32_t i = 0; i < rt->worker_count; i++)
         write_worker(d, rt->workers[i]);
+    mo_wait_freeze(rt);
     mo_roster_walk(&rt->roster, write_each, d);
+    mo_wait_thaw(rt);
     mo_line_number(&d->line, d->tasks);
     mo_line_text(&d->line, " tasks that have begun");
     mo_line_end(&d->line);

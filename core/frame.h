@@ -7,7 +7,8 @@
 
 #include "worker.h"
 
-/* Gives the worker its queue: MO_FORK_SLOTS slots, and one before that is 0. */
+/* Gives the worker its queue: MO_FORK_SLOTS slots, and one before and one
+ * behind, which are 0. */
 void mo_frame_init(struct mo_worker *w, uintptr_t *slots);
 
 /* A fork of `victim` that the calling worker now has to run, or NULL. */
@@ -57,8 +58,9 @@ static inline bool mo_frame_asked(const struct moirai_worker *self)
  * nothing to export. */
 static inline bool mo_frame_pending(const struct mo_worker *w)
 {
-    return w->hot.fork_top != w->hot.fork_base
-        || mo_load_relaxed(&w->slots[0]) != 0;
+    const uintptr_t *base = w->hot.fork_base;
+
+    return w->hot.fork_top != base || mo_load_relaxed(base) != 0;
 }
 
 #endif

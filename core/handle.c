@@ -133,16 +133,19 @@ int moirai_handle_join(struct moirai_handle *handle, int64_t deadline_ns,
 
 void moirai_handle_cancel(struct moirai_handle *handle)
 {
+    struct moirai_runtime *rt = handle->runtime;
     struct mo_fiber *fiber;
 
-    if (!mo_runtime_usable(handle->runtime))
+    if (!mo_runtime_usable(rt))
         return;
+    mo_wait_freeze(rt);
     mo_race_release(&handle->cancelled);
     mo_swap(&handle->cancelled, 1); /* pairs with the claim in a commit */
     mo_lock_take(&handle->fiber_lock);
     for (fiber = handle->fibers; fiber != NULL; fiber = fiber->handle_next)
         mo_wait_cancel(&fiber->waiter);
     mo_lock_drop(&handle->fiber_lock);
+    mo_wait_thaw(rt);
 }
 
 void moirai_handle_put(struct moirai_handle *handle)

@@ -54,7 +54,11 @@ static inline void mo_arrive(void)
     if (after != NULL) {
         w->after = NULL;
         after(w->after_arg);
+        w = mo_here();
     }
+    if (__builtin_expect(mo_load_relaxed(&w->inside) != 0, 0))
+        mo_store(&w->inside, 0);    /* pairs with the loads of who waits for
+                                     * that: see mo_solo_leave */
 }
 
 static inline void mo_go(struct mo_worker *w, struct mo_fiber *to, bool dying)
@@ -91,12 +95,12 @@ static inline void mo_take_up(struct mo_worker *w, struct moirai_task *task)
     w->task = task;
 }
 
+/* What forks may do there has been seen to. */
 static inline void mo_resume(struct mo_worker *w, struct moirai_task *task)
 {
     struct mo_fiber *to = task->fiber;
 
     mo_take_up(w, task);
-    mo_limit_forks(w, to);
     mo_trace(w, MO_TRACE_RESUME, task->id, 0);
     mo_go(w, to, false);
 }
@@ -133,6 +137,10 @@ static inline void mo_worker_leave(struct mo_worker *w,
         if (task == NULL)
             task = mo_worker_pop(w);
         if (task != NULL && task->fiber != NULL) {
+            const struct mo_fiber *to = task->fiber;
+
+            if (__builtin_expect(w->fiber->deep != to->deep, 0))
+                mo_limit_forks(w, to);
             mo_resume(w, task);
             return;
         }
@@ -210,6 +218,7 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     if (__builtin_expect(mo_frame_pending(w), 0)) {
         mo_frame_note(w);
         mo_frame_export(w);
+        mo_limit_forks(w, fiber);
     }
     if (__builtin_expect(!fiber->waited, 0))
         mo_first_wait(w, fiber, kind);
@@ -218,6 +227,48 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
     mo_worker_leave(w, next, after, arg);
     mo_put_down(mo_here(), fiber);
+}
+
+/* Can the only worker leave the running task, whose fiber this is, for `next`
+ * by nothing but a switch? (NULL: no.) That is the usual case: it has waited
+ * before, it has not forked since, and nothing else is due. */
+static inline bool mo_solo_can_leave(struct mo_worker *w,
+                                     const struct mo_fiber *fiber,
+                                     const struct moirai_task *next)
+{
+    return next != NULL && next->fiber != NULL
+        && (next->scope == w->owed_scope || w->owed_scope == NULL)
+        && fiber->waited && !mo_frame_pending(w) && !mo_look_is_due(w)
+        && (char *)__builtin_frame_address(0) >= fiber->base;
+}
+
+/* Does it. As nobody else could resume the task, there is nothing to be done
+ * from the next stack. But if others must not take it for parked as long as it
+ * is not, the worker is inside, until it has arrived. */
+static inline __attribute__((always_inline))
+void mo_solo_leave(struct mo_worker *w, struct mo_fiber *fiber,
+                   struct moirai_task *next)
+{
+    struct mo_fiber *to = next->fiber;
+    void (*after)(void *);
+
+    mo_take_turn(w);
+    mo_take_along(w, fiber);
+    if (__builtin_expect(to->deep != fiber->deep, 0))
+        mo_limit_forks(w, to);
+    mo_count(&w->count.switches, 1);
+    w->task = next;
+    w->fiber = to;
+    mo_switch_here(&fiber->sp, to->sp);
+    w = mo_here();
+    after = w->after;
+    if (__builtin_expect(after != NULL, 0)) {
+        w->after = NULL;
+        after(w->after_arg);
+        w = mo_here();
+    }
+    mo_store(&w->inside, 0);        /* as in mo_arrive */
+    mo_put_down(w, fiber);
 }
 
 /* The ways to commit a wait; see wait.c. */

@@ -182,7 +182,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
     open_queue(rt, &w->queue);
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
-    slots = mo_mem_alloc((MO_FORK_SLOTS + 1) * sizeof *slots, MO_CACHE_LINE);
+    slots = mo_mem_alloc((MO_FORK_SLOTS + 2) * sizeof *slots, MO_CACHE_LINE);
     if (slots != NULL)
         mo_frame_init(w, slots + 1);
     mo_timers_init(&w->timers);

@@ -118,10 +118,19 @@ static void cancel_tree(struct moirai_scope *scope, int code)
     mo_word_unlock(&scope->lock);
 }
 
+static void cancel(struct moirai_scope *scope, int code)
+{
+    struct moirai_runtime *rt = scope->runtime;
+
+    mo_wait_freeze(rt);
+    cancel_tree(scope, code);
+    mo_wait_thaw(rt);
+}
+
 void moirai_scope_cancel(struct moirai_scope *scope)
 {
     if (!scope->runtime->dead)
-        cancel_tree(scope, -ECANCELED);
+        cancel(scope, -ECANCELED);
 }
 
 void mo_scope_fail(struct moirai_scope *scope, int code, const char *text)
@@ -137,7 +146,7 @@ void mo_scope_fail(struct moirai_scope *scope, int code, const char *text)
     }
     mo_word_unlock(&scope->lock);
     if (first && (scope->flags & MO_SCOPE_ROOT) == 0)
-        cancel_tree(scope, code);
+        cancel(scope, code);
 }
 
 void mo_scope_leave(struct moirai_scope *scope, int64_t n)
@@ -294,7 +303,7 @@ static void deadline_came(struct moirai_timer *timer)
     struct moirai_scope *scope = (struct moirai_scope *)
         ((char *)timer - offsetof(struct moirai_scope, timer));
 
-    cancel_tree(scope, -ETIMEDOUT);
+    cancel(scope, -ETIMEDOUT);
 }
 
 /* The owner fails while the scope is open. */

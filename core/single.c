@@ -5,6 +5,11 @@
  * transfer.c has the rules, and does whatever is unusual: plain threads,
  * senders and receivers that wait at the same time, batches. A call that waits
  * is left from here, by one switch.
+ *
+ * What is here twice is so for a worker that owns the channel (chan.c), and is
+ * alone: it needs no locked instruction, neither for its lock nor for claims,
+ * and no commit (wait.c). These calls come first; each ends in a call that has
+ * the same arguments, or in none, so the shortest have no frame to build.
  */
 #include "transfer.h"
 
@@ -14,12 +19,12 @@
 
 #define MO_INLINE inline __attribute__((always_inline))
 
-/* Is this a task of the channel's runtime that may do so? */
+/* Is this a task that may do so? */
 static inline bool is_plain(const struct mo_worker *w,
                             const struct moirai_chan *chan, uint32_t mode)
 {
     return w->task != NULL && chan != NULL && (chan->mode & mode) != 0
-        && chan->to->runtime == w->runtime && !mo_task_cancelled(w->task);
+        && !mo_task_cancelled(w->task);
 }
 
 /* The lock is held, and dropped here. */
@@ -73,8 +78,8 @@ static inline void meet(struct mo_chan *c, struct mo_queue *queue, void *to,
         mo_lent_advance(lent, 1, c->bytes);
     else
         lent->left = lent->least = 0;
-    mo_count(&c->sent, 1);          /* compilers would add to both at once, */
-    mo_count(&c->received, 1);      /* and wait for the last such store */
+    mo_count(&c->sent, 1);
+    mo_count(&c->received, 1);
     if (lent->least == 0) {
         mo_queue_remove_first(queue);
         if (mo_wait_claim_quick(node->waiter))
@@ -205,30 +210,246 @@ static MO_COLD int recv_apart(struct moirai_chan *chan, void *message,
     return rc;
 }
 
-int moirai_chan_send(struct moirai_chan *chan, const void *message,
-                     int64_t deadline_ns)
-{
-    int rc;
+/* --- a worker alone with its own channel ---------------------------------- */
 
-    if (__builtin_expect(!is_plain(mo_here(), chan, MOIRAI_SEND), 0))
-        return send_apart(chan, message, deadline_ns);
-    mo_chan_lock(chan->to);
-    rc = send_locked(chan, message, deadline_ns);
+/* Inside, or the lock is held: whatever it takes. */
+static MO_APART int send_on(struct moirai_chan *chan, const void *message,
+                            int64_t deadline_ns)
+{
+    int rc = send_locked(chan, message, deadline_ns);
+
     if (__builtin_expect(rc == 0, 1))
         mo_count(&mo_here()->count.sent, 1);
     return rc;
 }
 
-int moirai_chan_recv(struct moirai_chan *chan, void *message,
-                     int64_t deadline_ns)
+static MO_APART int recv_on(struct moirai_chan *chan, void *message,
+                            int64_t deadline_ns)
 {
-    int rc;
+    int rc = recv_locked(chan, message, deadline_ns);
 
-    if (__builtin_expect(!is_plain(mo_here(), chan, MOIRAI_RECV), 0))
-        return recv_apart(chan, message, deadline_ns);
-    mo_chan_lock(chan->to);
-    rc = recv_locked(chan, message, deadline_ns);
     if (__builtin_expect(rc == 0, 1))
         mo_count(&mo_here()->count.received, 1);
     return rc;
+}
+
+/* Where the deque is not enough. */
+static MO_COLD void push_slow(struct mo_worker *w, struct moirai_task *task)
+{
+    mo_worker_push(w, task);
+}
+
+/* Does the oldest in `queue` wait as wait_solo says, and may its wait be ended
+ * as if nobody else could? Who has just thawed the worker may have ended it: so
+ * the claim is read last. */
+static inline bool is_solo(const struct mo_worker *w,
+                           const struct mo_queue *queue)
+{
+    const struct mo_waiter *waiter = queue->first->waiter;
+
+    return waiter->solo && mo_load(&w->frozen) == 0
+        && mo_load_relaxed(&waiter->claim) == MO_CLAIM_OPEN;
+}
+
+/* What meet() does. Nobody but this worker goes on with the task: its message
+ * may be copied last, which leaves the least to be kept across a memcpy. */
+static MO_INLINE void meet_solo(struct mo_worker *w, struct mo_chan *c,
+                                struct mo_queue *queue, void *to,
+                                const void *from)
+{
+    struct mo_node *node = queue->first;
+    struct mo_waiter *waiter = node->waiter;
+    struct mo_lent *lent = node->message;
+    struct moirai_task *task = waiter->fiber->task;
+    size_t bytes = c->bytes;
+
+    to = to != NULL ? to : lent->at;
+    from = from != NULL ? from : lent->at;
+    lent->left = lent->least = 0;
+    mo_count(&c->sent, 1);
+    mo_count(&c->received, 1);
+    mo_queue_remove_first(queue);
+    mo_store_relaxed(&waiter->claim, MO_CLAIM_TAKEN);
+    waiter->result = 0;
+    mo_store(&w->inside, 0);
+    mo_count(&w->count.woken, 1);
+    if (__builtin_expect(!mo_deque_put(w->solo, task), 0))
+        push_slow(w, task);
+    mo_copy(to, from, bytes);
+}
+
+/* Waits in `queue`, if there is a task to go on with at once: *rc is what ended
+ * the wait. False: it has to be done in the usual way. Who has just thawed the
+ * worker may have cancelled the task, and not found it waiting: that is asked
+ * last. */
+static MO_INLINE bool wait_solo(struct mo_worker *w, struct mo_queue *queue,
+                                struct mo_lent *lent, enum mo_wait_kind kind,
+                                int *rc)
+{
+    struct moirai_deque *deque = w->solo;
+    struct mo_fiber *fiber = w->fiber;
+    struct mo_waiter *waiter = &fiber->waiter;
+    struct moirai_task *next;
+    struct mo_solo seen;
+
+    if (deque == NULL || fiber->pinned != NULL
+        || mo_load(&w->frozen) != 0 || mo_task_cancelled(w->task)
+        || mo_task_deadline(w->task) != MOIRAI_NEVER)
+        return false;
+    seen = mo_solo_look(deque);
+    next = mo_solo_newest(&seen);
+    if (!mo_solo_can_leave(w, fiber, next) || mo_fiber_is_soiled(fiber))
+        return false;
+    mo_solo_take(deque, &seen);
+    fiber->node.message = lent;
+    mo_queue_add(queue, &fiber->node);
+    mo_store_relaxed(&waiter->kind, kind);
+    waiter->masked = false;
+    waiter->solo = true;
+    waiter->object = lent->chan->to;
+    waiter->deadline_ns = MOIRAI_NEVER;
+    waiter->since_ns = w->clock_ns;
+    mo_store_relaxed(&waiter->claim, MO_CLAIM_OPEN);
+    mo_count(&w->count.parked, 1);
+    mo_solo_leave(w, fiber, next);
+    mo_store_relaxed(&waiter->kind, MO_WAIT_NONE);
+    mo_store_relaxed(&waiter->claim, MO_CLAIM_IDLE);
+    waiter->solo = false;
+    *rc = waiter->result;
+    return true;
+}
+
+/* The channel is full; or empty. */
+static MO_APART int send_waits(struct moirai_chan *chan, const void *message,
+                               int64_t deadline_ns)
+{
+    struct mo_lent from = { .at = (char *)message, .left = 1, .least = 1,
+                            .chan = chan };
+    struct mo_chan *c = chan->to;
+    int rc;
+
+    if (deadline_ns != MOIRAI_NEVER
+        || !wait_solo(mo_here(), &c->senders, &from, MO_WAIT_SEND, &rc))
+        return send_on(chan, message, deadline_ns);
+    if (__builtin_expect(rc == 0, 1))
+        mo_count(&mo_here()->count.sent, 1);
+    else if (rc != -EPIPE)
+        rc = mo_chan_give_up(&c->senders, &mo_here()->fiber->node, rc);
+    return rc;
+}
+
+static MO_APART int recv_waits(struct moirai_chan *chan, void *message,
+                               int64_t deadline_ns)
+{
+    struct mo_lent to = { .at = message, .left = 1, .least = 1,
+                          .chan = chan };
+    struct mo_chan *c = chan->to;
+    int rc;
+
+    if (deadline_ns != MOIRAI_NEVER || c->closed
+        || !wait_solo(mo_here(), &c->receivers, &to, MO_WAIT_RECV, &rc))
+        return recv_on(chan, message, deadline_ns);
+    if (__builtin_expect(rc == 0, 1))
+        mo_count(&mo_here()->count.received, 1);
+    else if (rc != -EPIPE)
+        rc = mo_chan_give_up(&c->receivers, &mo_here()->fiber->node, rc);
+    return rc;
+}
+
+/* Somebody waits for a message; or has one. */
+static MO_APART int send_meets(struct moirai_chan *chan, const void *message,
+                               int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c = chan->to;
+
+    if (!c->handoff || !is_solo(w, &c->receivers))
+        return send_on(chan, message, deadline_ns);
+    mo_count(&w->count.sent, 1);
+    meet_solo(w, c, &c->receivers, NULL, message);
+    return 0;
+}
+
+static MO_APART int recv_meets(struct moirai_chan *chan, void *message,
+                               int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c = chan->to;
+
+    if (!c->rendezvous || c->closed || !is_solo(w, &c->senders))
+        return recv_on(chan, message, deadline_ns);
+    mo_count(&w->count.received, 1);
+    meet_solo(w, c, &c->senders, message, NULL);
+    return 0;
+}
+
+/* --- the calls ------------------------------------------------------------ */
+
+/* Not the worker's own. */
+static MO_APART int send_shared(struct moirai_chan *chan, const void *message,
+                                int64_t deadline_ns)
+{
+    if (chan->to->runtime != mo_here()->runtime)
+        return send_apart(chan, message, deadline_ns);
+    mo_chan_lock(chan->to);
+    return send_on(chan, message, deadline_ns);
+}
+
+static MO_APART int recv_shared(struct moirai_chan *chan, void *message,
+                                int64_t deadline_ns)
+{
+    if (chan->to->runtime != mo_here()->runtime)
+        return recv_apart(chan, message, deadline_ns);
+    mo_chan_lock(chan->to);
+    return recv_on(chan, message, deadline_ns);
+}
+
+int moirai_chan_send(struct moirai_chan *chan, const void *message,
+                     int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c;
+
+    if (__builtin_expect(!is_plain(w, chan, MOIRAI_SEND), 0))
+        return send_apart(chan, message, deadline_ns);
+    c = chan->to;
+    if (!mo_chan_enter(c, w))
+        return send_shared(chan, message, deadline_ns);
+    if (c->closed || c->senders.first != NULL || c->ring == NULL)
+        return send_on(chan, message, deadline_ns);
+    if (c->receivers.first != NULL)
+        return send_meets(chan, message, deadline_ns);
+    if (c->ring->bytes != sizeof(uint64_t))
+        return send_on(chan, message, deadline_ns);
+    if (!moirai_ring_push(c->ring, message))
+        return send_waits(chan, message, deadline_ns);
+    mo_count(&c->sent, 1);
+    mo_store(&w->inside, 0);
+    mo_count(&w->count.sent, 1);
+    return 0;
+}
+
+int moirai_chan_recv(struct moirai_chan *chan, void *message,
+                     int64_t deadline_ns)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c;
+
+    if (__builtin_expect(!is_plain(w, chan, MOIRAI_RECV), 0))
+        return recv_apart(chan, message, deadline_ns);
+    c = chan->to;
+    if (!mo_chan_enter(c, w))
+        return recv_shared(chan, message, deadline_ns);
+    if (c->ring == NULL)
+        return recv_on(chan, message, deadline_ns);
+    if (c->senders.first != NULL)
+        return recv_meets(chan, message, deadline_ns);
+    if (c->ring->bytes != sizeof(uint64_t))
+        return recv_on(chan, message, deadline_ns);
+    if (!moirai_ring_pop(c->ring, message))
+        return recv_waits(chan, message, deadline_ns);
+    mo_count(&c->received, 1);
+    mo_store(&w->inside, 0);
+    mo_count(&w->count.received, 1);
+    return 0;
 }

@@ -53,13 +53,6 @@ struct mo_worker *mo_task_named(const struct moirai_task *task)
     return handle->place;
 }
 
-bool mo_task_handle_cancelled(const struct moirai_task *task)
-{
-    struct moirai_handle *handle = task->handle;
-
-    return mo_load_seq(&handle->cancelled) != 0;
-}
-
 void mo_task_saw_cancel(const struct moirai_task *task)
 {
     struct moirai_handle *handle = task->handle;
@@ -67,13 +60,6 @@ void mo_task_saw_cancel(const struct moirai_task *task)
     mo_race_acquire(&task->scope->cancelled);
     if (handle != NULL)
         mo_race_acquire(&handle->cancelled);
-}
-
-int64_t mo_task_deadline(const struct moirai_task *task)
-{
-    const struct moirai_handle *handle = task->handle;
-
-    return handle != NULL ? handle->deadline_ns : MOIRAI_NEVER;
 }
 
 /* The sites that have spawned, by their index. */

@@ -6,6 +6,7 @@
 #define MO_TASK_H
 
 #include "frame.h"
+#include "handle.h"
 #include "scope.h"
 #include "worker.h"
 
@@ -94,21 +95,25 @@ void mo_task_finish(struct mo_worker *w, struct moirai_task *task, int rc);
  * goes, and the stack is nobody's. Can wait. */
 void mo_task_leave_fiber(struct mo_worker *w, struct moirai_task *task);
 
-/* Is the task's handle, which it has, cancelled? */
-bool mo_task_handle_cancelled(const struct moirai_task *task);
-
 /* Is the task, or its scope, cancelled? In the order of the swap that opened
  * the claim: see wait.c. */
 static inline bool mo_task_cancelled(const struct moirai_task *task)
 {
+    const struct moirai_handle *handle = task->handle;
+
     return mo_load_seq(&task->scope->cancelled) != 0
-        || (task->handle != NULL && mo_task_handle_cancelled(task));
+        || (handle != NULL && mo_load_seq(&handle->cancelled) != 0);
 }
 
 /* The task, which runs, acts on that: what the canceller did comes before. */
 void mo_task_saw_cancel(const struct moirai_task *task);
 
 /* The deadline from its attributes. */
-int64_t mo_task_deadline(const struct moirai_task *task);
+static inline int64_t mo_task_deadline(const struct moirai_task *task)
+{
+    const struct moirai_handle *handle = task->handle;
+
+    return handle != NULL ? handle->deadline_ns : MOIRAI_NEVER;
+}
 
 #endif

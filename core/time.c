@@ -53,14 +53,36 @@ static void ready_again(void *arg)
         mo_worker_ready(w->runtime, task);
 }
 
+/* Where nobody else could resume it, a task may be ready while it still is on
+ * its stack. True: it has yielded. */
+static inline bool yield_solo(struct mo_worker *w)
+{
+    struct moirai_deque *deque = w->solo;
+    struct mo_fiber *fiber = w->fiber;
+    struct moirai_task *next;
+    struct mo_solo seen;
+
+    if (deque == NULL || fiber->pinned != NULL)
+        return false;
+    seen = mo_solo_look(deque);
+    next = mo_solo_oldest(&seen);
+    if (!mo_solo_can_leave(w, fiber, next))
+        return false;
+    mo_solo_exchange(deque, &seen, w->task);
+    mo_fetch_coming(&seen);
+    mo_count(&w->count.yielded, 1);
+    mo_solo_leave(w, fiber, next);
+    return true;
+}
+
 /* The task becomes ready on the next stack, and behind the one that runs
  * there, which is taken out first. */
 int moirai_yield(void)
 {
-    struct mo_worker *w = mo_self();
+    struct mo_worker *w = mo_here();
     struct moirai_task *next;
 
-    if (w == NULL || w->task == NULL) {
+    if (__builtin_expect(w->task == NULL, 0)) {
         mo_os_yield();
         return 0;
     }
@@ -68,6 +90,8 @@ int moirai_yield(void)
         mo_task_saw_cancel(w->task);
         return -ECANCELED;
     }
+    if (__builtin_expect(yield_solo(w), 1))
+        return 0;
     next = mo_worker_pop_oldest(w);
     mo_count(&w->count.yielded, 1);
     mo_trace(w, MO_TRACE_YIELD, w->task->id, 0);

@@ -15,6 +15,13 @@
  * Cancellation. The canceller sets a flag, then tries the claim; the commit
  * opens the claim by a swap, then reads the flag. Both are sequentially
  * consistent, so at least one of them sees the other.
+ *
+ * The only worker of a runtime need not swap, nor commit from the next stack
+ * (mo_solo_leave): those who could end a wait of its own channels, or look at
+ * its stack, are it itself, and threads that freeze it first. Either the freeze
+ * sees that the worker is inside, and waits until the task has left its stack
+ * and all this is seen; or the worker sees that it is frozen, and does as all
+ * others; or that it is so no more, and then what was done meanwhile.
  */
 #include "wait.h"
 
@@ -119,6 +126,33 @@ void mo_wait_release(struct mo_waiter *waiter)
 {
     mo_store(&waiter->claim,
              mo_load_relaxed(&waiter->claim) & ~MO_CLAIM_SEEN);
+}
+
+/* Is that a worker that is alone, and this another thread? */
+static bool is_foreign(const struct moirai_runtime *rt)
+{
+    return rt->owning && mo_self() != rt->workers[0];
+}
+
+void mo_wait_freeze(struct moirai_runtime *runtime)
+{
+    struct mo_worker *w = runtime->workers[0];
+
+    if (!is_foreign(runtime))
+        return;
+    mo_add(&runtime->visitors, 1);
+    mo_add(&w->frozen, 1);
+    mo_os_barrier();                /* pairs with the half in mo_chan_enter */
+    for (uint32_t round = 0; mo_load(&w->inside) != 0;)
+        mo_relax(round++);
+}
+
+void mo_wait_thaw(struct moirai_runtime *runtime)
+{
+    if (!is_foreign(runtime))
+        return;
+    mo_sub(&runtime->workers[0]->frozen, 1);
+    mo_sub(&runtime->visitors, 1);
 }
 
 bool mo_wait_claim(struct mo_waiter *waiter)

@@ -81,7 +81,9 @@ struct mo_waiter {
     struct mo_fiber *fiber;         /* constant; NULL: a plain thread */
     struct mo_parker *parker;       /* plain thread's, constant in a wait */
     uint32_t kind;                  /* enum mo_wait_kind; for dumps */
-    uint32_t masked;
+    uint16_t masked;
+    uint16_t solo;                  /* it waits for one message, of a channel
+                                     * that its worker owns: see single.c */
     const void *object;             /* for dumps */
     int64_t since_ns;               /* for dumps: when its worker last looked
                                      * at the clock before the wait */
@@ -214,5 +216,14 @@ const char *mo_wait_name(uint32_t kind);
  * between the two none may be waited for. */
 bool mo_wait_hold(struct mo_waiter *waiter);
 void mo_wait_release(struct mo_waiter *waiter);
+
+struct moirai_runtime;
+
+/* Around what cancels or holds waits of that runtime's tasks. Its only worker
+ * goes without locked instructions where it opens and ends waits on channels
+ * that it owns; between the two it does not. See chan.c. Any thread; not for
+ * long. */
+void mo_wait_freeze(struct moirai_runtime *runtime);
+void mo_wait_thaw(struct moirai_runtime *runtime);
 
 #endif

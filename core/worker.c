@@ -330,6 +330,7 @@ static MO_COLD void wait_for_stack(struct mo_worker *w,
 static inline void run_other(struct mo_worker *w, struct moirai_task *task)
 {
     if (task->fiber != NULL) {
+        mo_limit_forks(w, task->fiber);
         mo_resume(w, task);
         settle_in();
     } else if (!run_special(w, task)) {
@@ -443,10 +444,21 @@ static void begin_signals(struct mo_worker *w)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* What spares it most of what others have to do; see leave.h. */
+static struct moirai_deque *solo_of(const struct mo_worker *w)
+{
+    struct moirai_sched_local *local = w->queue.local;
+    bool solo = w->runtime->owning && local != NULL && local->alone
+             && w->trace == NULL && !mo_watched() && !MO_SWITCH_KEEPS_LOCALS;
+
+    return solo ? &local->deque : NULL;
+}
+
 void mo_worker_main(void *arg)
 {
     struct mo_worker *w = arg;
 
+    w->solo = solo_of(w);
     moirai_self_worker = &w->hot;
     w->errno_at = &errno;
     if (__cxa_get_globals != NULL)

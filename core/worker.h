@@ -155,6 +155,9 @@ struct mo_worker {
     void (*after)(void *arg);       /* to be called on arrival elsewhere */
     void *after_arg;
     struct moirai_task *given;      /* the loop is to run this one next */
+    struct moirai_deque *solo;      /* its scheduler's, if nobody else takes
+                                     * from it, and nobody watches: neither
+                                     * traces nor sanitizers; or NULL */
 
     /* What is owed to a scope's count, and spawns that need no other; see
      * scope.h. */
@@ -172,7 +175,10 @@ struct mo_worker {
     MO_ATOMIC(uint32_t) quick;      /* turns for which nobody need be asked */
     MO_ATOMIC(uint32_t) turns;      /* taken so far, and those */
     uint32_t turns_left;            /* after those, before housekeeping */
-    MO_ATOMIC(uint32_t) inside;     /* it holds a channel that it owns */
+    MO_ATOMIC(uint32_t) inside;     /* it holds a channel that it owns, or is
+                                     * on its way from there to the next task */
+    MO_ATOMIC(uint32_t) frozen;     /* threads that must not find it so; see
+                                     * mo_wait_freeze */
     uint64_t *trace;                /* ring of events; NULL: off */
     bool noted;                     /* tasks are limited, traced, or watched
                                      * by TSan: no short cuts */
@@ -200,7 +206,8 @@ struct mo_worker {
     uint32_t pooled[MOIRAI_STACK_CLASSES];  /* in the pool */
     uint32_t batched[MOIRAI_STACK_CLASSES]; /* in the batch */
     uint32_t asked_for[MOIRAI_STACK_CLASSES];   /* of the plugin, last time */
-    uintptr_t *slots;               /* MO_FORK_SLOTS, slots[-1] is 0 */
+    uintptr_t *slots;               /* MO_FORK_SLOTS; those before and behind
+                                     * are 0 */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
     size_t guard_size;              /* the least of its first stacks */
@@ -263,9 +270,10 @@ struct moirai_runtime {
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
     MO_ATOMIC(uint32_t) outside_id; /* ids of tasks spawned by threads */
-    MO_ATOMIC(uint32_t) visitors;   /* other threads making tasks ready: the
-                                     * task may end, and the runtime be
-                                     * stopped, before they are out again */
+    MO_ATOMIC(uint32_t) visitors;   /* other threads making tasks ready, or
+                                     * freezing the worker: the task may
+                                     * end, and the runtime be stopped, before
+                                     * they are out again */
     MO_ATOMIC(int64_t) admitted;    /* live tasks, if there is a limit */
     struct mo_lock outside_lock;    /* guards the counters below */
     struct mo_counters outside;     /* of plain threads, as are */
@@ -289,8 +297,10 @@ static inline struct mo_worker *mo_here(void)
 
 _Static_assert(offsetof(struct mo_worker, task) + sizeof(void *)
                <= sizeof mo_outside
+               && offsetof(struct mo_worker, solo) + sizeof(void *)
+               <= sizeof mo_outside
                && offsetof(struct mo_worker, ticket) + sizeof(void *)
-               <= sizeof mo_outside, "outside, task and ticket are NULL");
+               <= sizeof mo_outside, "outside, these are NULL");
 
 /* Is this a task (or loop) of that runtime? */
 static inline struct mo_worker *mo_self_in(const struct moirai_runtime *rt)
@@ -362,17 +372,64 @@ struct moirai_task *mo_worker_pop(struct mo_worker *w)
     return task;
 }
 
+/* The deque of a worker that is alone, as it is between two other calls; and
+ * what it would run next: the oldest, or the newest. NULL: it is empty. */
+struct mo_solo {
+    struct moirai_deque_array *array;
+    int64_t top, bottom;
+};
+
+static inline struct mo_solo mo_solo_look(const struct moirai_deque *deque)
+{
+    return (struct mo_solo){
+        .array = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED),
+        .top = MOIRAI_DEQUE_LOAD(&deque->top, RELAXED),
+        .bottom = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED),
+    };
+}
+
+static inline struct moirai_task *mo_solo_oldest(const struct mo_solo *seen)
+{
+    return seen->top < seen->bottom ? moirai_deque_peek(seen->array, seen->top)
+                                    : NULL;
+}
+
+static inline struct moirai_task *mo_solo_newest(const struct mo_solo *seen)
+{
+    return seen->top < seen->bottom
+        ? moirai_deque_peek(seen->array, seen->bottom - 1) : NULL;
+}
+
+/* Takes the oldest, and puts `task` behind all others: there is room. */
+static inline void mo_solo_exchange(struct moirai_deque *deque,
+                                    const struct mo_solo *seen,
+                                    struct moirai_task *task)
+{
+    moirai_deque_slot *slot = moirai_deque_at(seen->array, seen->bottom);
+
+    MOIRAI_DEQUE_STORE(&deque->top, seen->top + 1, RELAXED);
+    MOIRAI_DEQUE_STORE(slot, task, RELAXED);
+    MOIRAI_DEQUE_STORE(&deque->bottom, seen->bottom + 1, RELAXED);
+}
+
+/* Takes the newest. */
+static inline void mo_solo_take(struct moirai_deque *deque,
+                                const struct mo_solo *seen)
+{
+    MOIRAI_DEQUE_STORE(&deque->bottom, seen->bottom - 1, RELAXED);
+}
+
 /* Many tasks that take turns are each cold when theirs comes. So what the
  * oldest ones need is fetched ahead: the task, then its fiber, then the top of
  * its stack. Only where nobody else takes from the deque, as what a thief took
  * may be gone. */
-static inline void mo_fetch_coming(struct moirai_deque *deque)
+static inline void mo_fetch_coming(const struct mo_solo *seen)
 {
-    struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
-    int64_t top = MOIRAI_DEQUE_LOAD(&deque->top, RELAXED);
+    struct moirai_deque_array *a = seen->array;
+    int64_t top = seen->top;
     struct mo_fiber *fiber;
 
-    if (MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED) - top <= MO_FETCH_TASK)
+    if (seen->bottom - top <= MO_FETCH_TASK)
         return;
     moirai_deque_prefetch(a, top + MO_FETCH_TASK);
     fiber = moirai_deque_peek(a, top + MO_FETCH_FIBER)->fiber;
@@ -394,8 +451,11 @@ static inline struct moirai_task *mo_worker_pop_oldest(struct mo_worker *w)
 
     if (local != NULL && mo_load_relaxed(&w->quick) != 0) {
         if (local->alone) {
+            struct mo_solo seen;
+
             task = moirai_deque_take_oldest_alone(&local->deque);
-            mo_fetch_coming(&local->deque);
+            seen = mo_solo_look(&local->deque);
+            mo_fetch_coming(&seen);
         } else {
             task = moirai_deque_take_oldest(&local->deque);
         }
