@@ -411,6 +411,7 @@ void moirai_chan_put(struct moirai_chan *chan)
     if (mo_sub(&chan->references, 1) != 1)
         return;
     c = chan->to;
+    mo_spill_forget(chan);
     if (c->name != NULL)
         mo_name_detach(chan, &closed);
     else

@@ -54,11 +54,13 @@ struct mo_chan {
 /* In the mode of an endpoint: its discipline can tell what it could do. */
 #define MO_CHAN_CAN 4u
 
-struct moirai_chan {                /* constant, but for the count */
+struct moirai_chan {                /* constant, but for what says so */
     struct mo_chan *to;
     void *view;                     /* the discipline's, filled by attach */
     uint32_t mode;                  /* and MO_CHAN_CAN */
     MO_ATOMIC(uint32_t) references;
+    struct moirai_event *told;      /* of drops; NULL: none; by the lock, as */
+    struct moirai_chan *told_next;  /* is who else is told */
 };
 
 /* The rest of mo_chan_lock: for a thread that is not the owner, which may be

@@ -12,6 +12,10 @@
  * memory for them, fewer are pushed, or none, and the sender gets -ENOMEM.
  * Messages without a destructor are only counted.
  *
+ * Events are set under the channel's lock, so that whoever takes his event back
+ * knows that it is not touched afterwards. An event's own lock is taken inside,
+ * and nothing but that is taken inside of it.
+ *
  * Rejected: destroying in place, in slots that the discipline lends for that
  * time. It would need no copy, but each discipline would have to hold some
  * slots back, and a sender that never waits would have to wait for destructors.
@@ -19,6 +23,8 @@
 #include "spill.h"
 
 #include <errno.h>
+
+#include <moirai/event.h>
 
 #include "log.h"
 #include "mem.h"
@@ -48,6 +54,9 @@ static void drop(struct moirai_chan_sink *sink, const void *message)
     s->dropped++;
     mo_count_dropped(s->chan->runtime, 1);
     retire(sink, message);
+    for (struct moirai_chan *chan = s->told; chan != NULL;
+         chan = chan->told_next)
+        moirai_event_set(chan->told);
 }
 
 int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
@@ -198,6 +207,50 @@ uint64_t moirai_chan_dropped(struct moirai_chan *chan)
         n = chan->to->spill->dropped;
     mo_chan_unlock(chan->to);
     return n;
+}
+
+/* Takes it off the list, if it is there; the lock is held. */
+static void forget(struct moirai_chan *chan)
+{
+    struct moirai_chan **at = &chan->to->spill->told;
+
+    while (*at != NULL && *at != chan)
+        at = &(*at)->told_next;
+    if (*at != NULL)
+        *at = chan->told_next;
+    chan->told = NULL;
+}
+
+void mo_spill_forget(struct moirai_chan *chan)
+{
+    if (chan->told == NULL)
+        return;                     /* nobody else has the endpoint any more */
+    mo_chan_lock(chan->to);
+    forget(chan);
+    mo_chan_unlock(chan->to);
+}
+
+int moirai_chan_tell_drops(struct moirai_chan *chan,
+                           struct moirai_event *event)
+{
+    struct mo_chan *c;
+
+    if (chan == NULL)
+        return -EBADF;
+    c = chan->to;
+    if (!mo_runtime_usable(c->runtime))
+        return mo_runtime_refusal(c->runtime);
+    if (c->spill == NULL)
+        return 0;                   /* it never drops any */
+    mo_chan_lock(c);
+    forget(chan);
+    if (event != NULL) {
+        chan->told = event;
+        chan->told_next = c->spill->told;
+        c->spill->told = chan;
+    }
+    mo_chan_unlock(c);
+    return 0;
 }
 
 uint64_t moirai_chan_missed(struct moirai_chan *chan)

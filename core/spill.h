@@ -18,6 +18,7 @@ struct mo_spill {                   /* by the channel's lock */
     size_t length;
     bool starved;                   /* the last push was short of memory */
     uint64_t dropped;               /* in all */
+    struct moirai_chan *told;       /* endpoints that are told of it */
 };
 
 /* Dropped messages that were taken out to be destroyed. */
@@ -36,6 +37,9 @@ void mo_spill_close(struct mo_chan *c);
 /* The discipline's push, and then what the policy says. */
 size_t mo_spill_push(struct mo_chan *c, void *endpoint, const void *first,
                      size_t n);
+
+/* An endpoint is about to go: nobody has to be told for it. */
+void mo_spill_forget(struct moirai_chan *chan);
 
 /* May who could not push wait for room? 0, or the error. */
 int mo_spill_refusal(const struct mo_chan *c);

@@ -44,6 +44,7 @@
 extern "C" {
 #endif
 
+struct moirai_event;
 struct moirai_runtime;
 struct moirai_chan;                 /* an endpoint */
 
@@ -156,6 +157,14 @@ size_t moirai_chan_capacity(struct moirai_chan *chan);
 /* Messages that this channel has dropped so far: what its discipline replaced
  * or its overflow policy gave up. Each was destroyed. */
 uint64_t moirai_chan_dropped(struct moirai_chan *chan);
+
+/* From now on `event` (kept; NULL: none) is set whenever this channel drops a
+ * message: so those who send, or make what others send, learn that it is too
+ * much, and clear the event. One for each endpoint, until another is given, or
+ * the endpoint's last reference put; the same may be given to several channels,
+ * as of a chain. 0; -EBADF; -ECHILD. Any thread; does not wait. */
+int moirai_chan_tell_drops(struct moirai_chan *chan,
+                           struct moirai_event *event);
 
 /* Messages that this endpoint missed since it was last asked, because it was
  * too slow; 0 for disciplines in which each message goes to one receiver. */
