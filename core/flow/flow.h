@@ -195,7 +195,7 @@ extern const struct mo_flow_kind mo_flow_sample, mo_flow_timeout;
 extern const struct mo_flow_kind mo_flow_async, mo_flow_workers, mo_flow_pool;
 extern const struct mo_flow_kind mo_flow_send;
 extern const struct mo_flow_kind mo_flow_each, mo_flow_collect, mo_flow_into;
-extern const struct mo_flow_kind mo_flow_drain, mo_flow_spread;
+extern const struct mo_flow_kind mo_flow_drain, mo_flow_spread, mo_flow_fan;
 
 /* --- plan.c -------------------------------------------------------------- */
 

@@ -45,6 +45,7 @@ static const struct mo_flow_kind *const kinds[] = {
     [MOIRAI_STAGE_SPREAD] = &mo_flow_spread,
     [MOIRAI_STAGE_GATHER] = &mo_flow_gather,
     [MOIRAI_STAGE_POOL] = &mo_flow_pool,
+    [MOIRAI_STAGE_FAN] = &mo_flow_fan,
 };
 
 int mo_flow_refuse(struct mo_flow *flow, const struct mo_flow_stage *stage,

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spread.c - a sink that leads to several channels.
- *
- * A channel that its receivers have closed is left out from then on. The
- * message that it refused goes to another, and what it had taken is still
- * there to be received: so nothing is lost when a receiver leaves.
- *
- * Keys choose by rendezvous hashing (D. Thaler, C. Ravishankar, "Using
- * Name-Based Mappings to Increase Hit Rates", 1998): of the channels that are
- * left each key takes the one that suits it best, so that only the keys of a
- * channel that is gone move.
+ * spread.c - sinks that lead to several channels: those of a fan, or a fan of
+ * the stream's own that leads to those that it was given.
  */
 #include "flow/flow.h"
 
 #include <errno.h>
+
+#include "flow/fan.h"
+
+static int check_bytes(struct mo_flow *flow, struct mo_flow_stage *stage,
+                       size_t bytes)
+{
+    if (stage->given.flags == MOIRAI_SPREAD_KEY && stage->given.fn.key == NULL)
+        return mo_flow_refuse(flow, stage, -EINVAL, "has no function");
+    if (bytes == stage->in.bytes)
+        return 0;
+    return mo_flow_refuse(flow, stage, -EINVAL, "leads to a channel of %zu "
+                          "bytes each, and gets messages of %zu", bytes,
+                          stage->in.bytes);
+}
 
 static int plan_spread(struct mo_flow *flow, struct mo_flow_stage *stage)
 {
@@ -25,146 +31,85 @@ static int plan_spread(struct mo_flow *flow, struct mo_flow_stage *stage)
     if (given->flags > MOIRAI_SPREAD_RANDOM)
         return mo_flow_refuse(flow, stage, -EINVAL, "cannot spread in the way "
                               "of %u", given->flags);
-    if (given->flags == MOIRAI_SPREAD_KEY && given->fn.key == NULL)
-        return mo_flow_refuse(flow, stage, -EINVAL, "has no function");
     for (size_t i = 0; i < given->n; i++) {
         struct moirai_elem elem;
         int rc = mo_flow_element(flow, stage, given->chans[i], MOIRAI_SEND,
                                  &elem);
 
-        if (rc == 0 && elem.bytes != stage->in.bytes)
-            rc = mo_flow_refuse(flow, stage, -EINVAL, "leads to a channel of "
-                                "%zu bytes each, and gets messages of %zu",
-                                elem.bytes, stage->in.bytes);
+        if (rc == 0)
+            rc = check_bytes(flow, stage, elem.bytes);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
-/* `held` says which are closed; `left` is how many are not. */
+/* The op has its own, for as long as it is there. */
 static int make_spread(struct mo_flow *flow, struct mo_flow_op *op)
 {
-    op->left = op->stage->given.n;
-    op->held = mo_arena_alloc(&flow->arena, op->left);
-    return op->held != NULL ? 0 : -ENOMEM;
-}
-
-/* Of SplitMix64 (G. Steele, D. Lea, C. Flood, 2014). */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-/* The open one at `at`, or the next one after it. */
-static size_t open_from(const struct mo_flow_op *op, size_t at)
-{
-    const char *closed = op->held;
-
-    while (closed[at % op->stage->given.n])
-        at++;
-    return at % op->stage->given.n;
-}
-
-static size_t in_turn(struct mo_flow_op *op)
-{
-    size_t at = open_from(op, op->at);
-
-    op->at = at + 1;
-    return at;
-}
-
-static size_t least_full(struct mo_flow_op *op)
-{
     const struct moirai_stage *given = &op->stage->given;
-    const char *closed = op->held;
-    size_t first = in_turn(op);
-    size_t best = first;
-    size_t least = SIZE_MAX;
+    struct moirai_fan *fan;
+    int rc = moirai_fan_open(&fan, (enum moirai_spread)given->flags,
+                             op->stage->in.bytes);
 
-    for (size_t i = 0; i < given->n && least != 0; i++) {
-        size_t at = (first + i) % given->n;
-        size_t length = closed[at] ? SIZE_MAX
-                                   : moirai_chan_length(given->chans[at]);
-
-        if (length < least) {
-            least = length;
-            best = at;
-        }
-    }
-    return best;
+    (void)flow;
+    if (rc != 0)
+        return rc;
+    op->held = fan;
+    return mo_fan_fill(fan, given->chans, given->n);
 }
 
-static size_t by_key(const struct mo_flow_op *op, uint64_t key)
+static void drop_spread(struct mo_flow_op *op)
 {
-    const char *closed = op->held;
-    size_t best = 0;
-    uint64_t most = 0;
-
-    for (size_t i = 0; i < op->stage->given.n; i++) {
-        uint64_t score = mix(key ^ mix(i + UINT64_C(0x9e3779b97f4a7c15))) | 1;
-
-        if (!closed[i] && score > most) {
-            most = score;
-            best = i;
-        }
-    }
-    return best;
+    moirai_fan_close(op->held);
+    op->held = NULL;
 }
 
-static size_t at_random(struct mo_flow_op *op)
+static uint64_t key_of(const struct moirai_stage *given, const void *message)
 {
-    uint64_t x = mix(++op->at * UINT64_C(0x9e3779b97f4a7c15));
-    size_t skip = (size_t)((x >> 32) * op->left >> 32);
-    size_t at = open_from(op, 0);
-
-    while (skip-- > 0)
-        at = open_from(op, at + 1);
-    return at;
+    return given->fn.key != NULL ? given->fn.key(message, given->arg) : 0;
 }
 
-static size_t choose(struct mo_flow_op *op, const void *message)
+/* What came of a message; it is ours if it was not sent. */
+static int settle(struct mo_flow_op *op, void *message, int rc)
 {
-    const struct moirai_stage *given = &op->stage->given;
-
-    switch (given->flags) {
-    case MOIRAI_SPREAD_LEAST:
-        return least_full(op);
-    case MOIRAI_SPREAD_KEY:
-        return by_key(op, given->fn.key(message, given->arg));
-    case MOIRAI_SPREAD_RANDOM:
-        return at_random(op);
-    default:
-        return in_turn(op);
-    }
-}
-
-static int push_spread(struct mo_flow_op *op, void *message)
-{
-    const struct mo_flow_stage *stage = op->stage;
-    char *closed = op->held;
-    int rc = -EPIPE;
-
-    while (rc == -EPIPE && op->left != 0) {
-        size_t at = choose(op, message);
-
-        rc = moirai_chan_send(stage->given.chans[at], message, MOIRAI_NEVER);
-        if (rc == -EPIPE) {
-            closed[at] = 1;
-            op->left--;
-        }
-    }
     if (rc == 0) {
         op->lane->delivered++;
         return 0;
     }
-    mo_flow_drop(&stage->in, message);
+    mo_flow_drop(&op->stage->in, message);
     return rc == -EPIPE ? mo_flow_end(op) : mo_flow_error(op, rc);
+}
+
+static int push_spread(struct mo_flow_op *op, void *message)
+{
+    uint64_t key = key_of(&op->stage->given, message);
+
+    return settle(op, message,
+                  mo_fan_try(op->held, key, message, MOIRAI_NEVER));
 }
 
 const struct mo_flow_kind mo_flow_spread = {
     .name = "spread", .flags = MO_FLOW_SINK, .plan = plan_spread,
-    .make = make_spread, .push = push_spread,
+    .make = make_spread, .push = push_spread, .drop = drop_spread,
+};
+
+static int plan_fan(struct mo_flow *flow, struct mo_flow_stage *stage)
+{
+    if (stage->given.memory == NULL)
+        return mo_flow_refuse(flow, stage, -EINVAL, "has no fan");
+    return check_bytes(flow, stage, mo_fan_bytes(stage->given.memory));
+}
+
+static int push_fan(struct mo_flow_op *op, void *message)
+{
+    const struct moirai_stage *given = &op->stage->given;
+
+    return settle(op, message,
+                  moirai_fan_send(given->memory, key_of(given, message),
+                                  message, MOIRAI_NEVER));
+}
+
+const struct mo_flow_kind mo_flow_fan = {
+    .name = "fan", .flags = MO_FLOW_SINK, .plan = plan_fan, .push = push_fan,
 };

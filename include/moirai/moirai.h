@@ -9,6 +9,7 @@
 #include <moirai/chan.h>
 #include <moirai/error.h>
 #include <moirai/event.h>
+#include <moirai/fan.h>
 #include <moirai/fork.h>
 #include <moirai/future.h>
 #include <moirai/limit.h>

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include <moirai/chan.h>
+#include <moirai/fan.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,7 +64,7 @@ enum moirai_stage_kind {
     MOIRAI_STAGE_TIMEOUT, MOIRAI_STAGE_ASYNC, MOIRAI_STAGE_WORKERS,
     MOIRAI_STAGE_EACH, MOIRAI_STAGE_COLLECT, MOIRAI_STAGE_INTO,
     MOIRAI_STAGE_DRAIN, MOIRAI_STAGE_SPREAD, MOIRAI_STAGE_GATHER,
-    MOIRAI_STAGE_POOL
+    MOIRAI_STAGE_POOL, MOIRAI_STAGE_FAN
 };
 
 /* Flags of what begins tasks. */
@@ -80,14 +81,6 @@ union moirai_stage_fn {
     moirai_stream_scan_fn *scan;
     moirai_stream_key_fn *key;
     moirai_stream_join_fn *join;
-};
-
-/* How moirai_stream_spread chooses. */
-enum moirai_spread {
-    MOIRAI_SPREAD_TURNS,            /* one after the other */
-    MOIRAI_SPREAD_LEAST,            /* the one that holds the fewest */
-    MOIRAI_SPREAD_KEY,              /* by key: the same one for the same key */
-    MOIRAI_SPREAD_RANDOM
 };
 
 /* One stage. Made by the functions below; zeroed fields mean the preset. */

@@ -410,6 +410,20 @@ moirai_stream_spread(struct moirai_chan *const *chans, size_t n,
     return stage;
 }
 
+/* Sends each into a channel of the fan (borrowed), where others may come and
+ * go, and send, too; waits until there is one. `key` is for MOIRAI_SPREAD_KEY,
+ * and may be NULL. That the fan is stopped ends the stream. */
+static inline struct moirai_stage
+moirai_stream_fan(struct moirai_fan *fan, moirai_stream_key_fn *key, void *arg)
+{
+    struct moirai_stage stage = moirai_stage_of(MOIRAI_STAGE_FAN);
+
+    stage.memory = fan;
+    stage.fn.key = key;
+    stage.arg = arg;
+    return stage;
+}
+
 /* Drops them. */
 static inline struct moirai_stage moirai_stream_drain(void)
 {
