@@ -94,7 +94,7 @@ void plugin_describes_itself(const struct moirai_plugin *plugin,
     X(stack_fini_unmaps, suite, plugin, settings)                             \
     X(stack_threads_share_none, suite, plugin, settings)
 
-/* --- chan.c ------------------------------------------------------------- */
+/* --- chan.c, and of what the core makes of it, chan_talk.c --------------- */
 
 #define CHAN_PROMISES(X, suite, plugin, settings)                             \
     X(plugin_describes_itself, suite, plugin, settings)                       \
@@ -103,7 +103,11 @@ void plugin_describes_itself(const struct moirai_plugin *plugin,
     X(chan_moves_batches, suite, plugin, settings)                            \
     X(chan_lends_slots, suite, plugin, settings)                              \
     X(chan_knows_what_it_can, suite, plugin, settings)                        \
-    X(chan_refuses_what_cannot_be, suite, plugin, settings)
+    X(chan_refuses_what_cannot_be, suite, plugin, settings)                   \
+    X(chan_keeps_deadlines, suite, plugin, settings)                          \
+    X(chan_ends_every_wait, suite, plugin, settings)                          \
+    X(chan_loses_nothing_in_a_crowd, suite, plugin, settings)                 \
+    X(chan_is_picked_evenly, suite, plugin, settings)
 
 #define CONFORMANCE_DECLARE(promise, suite, plugin, settings)                 \
     void promise(const struct moirai_plugin *plugin_,                         \
