@@ -119,7 +119,7 @@ static void note_end(struct moirai_supervisor *s, struct moirai_child *child,
 void moirai_supervisor_stop(struct moirai_supervisor *supervisor)
 {
     mo_word_lock(&supervisor->lock);
-    supervisor->stopping = 1;
+    mo_store_relaxed(&supervisor->stopping, 1);     /* read without the lock */
     wake(supervisor);
     mo_word_unlock(&supervisor->lock);
 }

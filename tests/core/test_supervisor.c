@@ -439,22 +439,37 @@ TEST(supervisor, cancelled_by_its_handle_stops_in_order)
     with_seeds(100, is_cancelled_alone, NULL);
 }
 
-static int told_before(void *arg)
+static int tell(void *arg)
 {
-    struct log log;
-
-    (void)arg;
-    prepare(&log, MOIRAI_ONE_FOR_ONE);
-    CHECK_EQ(moirai_supervisor_init(&log.s, log.children, CHILDREN, NULL), 0);
-    moirai_supervisor_stop(&log.s);
-    CHECK_EQ(moirai_supervisor_run(&log.s, NULL), 0);
-    CHECK_STR(log.text, "");
+    moirai_supervisor_stop(arg);
     return 0;
 }
 
-TEST(supervisor, told_to_stop_before_it_runs_starts_nobody)
+/* Before it runs, or while it starts its children. */
+static int told_early(void *meanwhile)
 {
-    with_each(told_before, NULL);
+    struct moirai_scope scope;
+    struct log log;
+
+    prepare(&log, MOIRAI_ONE_FOR_ONE);
+    CHECK_EQ(moirai_supervisor_init(&log.s, log.children, CHILDREN, NULL), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    if (meanwhile != NULL)
+        CHECK_EQ(moirai_spawn(&scope, tell, &log.s), 0);
+    else
+        tell(&log.s);
+    CHECK_EQ(moirai_supervisor_run(&log.s, NULL), 0);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    CHECK_EQ(read_stats(&log).running, 0);
+    CHECK(meanwhile != NULL || log.used == 0);
+    return 0;
+}
+
+TEST(supervisor, may_be_told_to_stop_before_all_have_started)
+{
+    with_each(told_early, NULL);
+    with_each(told_early, "meanwhile");
+    with_seeds(50, told_early, "meanwhile");
 }
 
 /* A child that supervises is one as any other. */
