@@ -3,10 +3,14 @@
  * loop.c - splits a range while somebody is hungry.
  *
  * A worker that runs a piece looks between two calls of the body whether it is
- * asked for work (mo_frame_asked). If so it forks the upper half of what is
- * left, which the inline path publishes at once, and goes on with the lower.
- * Whoever takes the other half does the same. Nobody asks: the whole piece is
- * done by plain calls.
+ * asked for work (mo_frame_asked). If so it forks one half of what is left,
+ * which the inline path publishes at once, and goes on with the other. Whoever
+ * takes that half does the same. Nobody asks: the whole piece is done by plain
+ * calls.
+ *
+ * Which half a worker keeps is where its own share is, were the range cut into
+ * one for each in their order: so of two loops over the same array it does the
+ * same part, on whichever worker the calls are made, and finds it in its cache.
  *
  * What a body is given at a time is a share of what is left: large at first,
  * so that there are few calls, and small at the end, so that nobody who asks
@@ -34,22 +38,27 @@
 #include "task.h"
 
 #define AHEAD 4                     /* pieces for each worker, if unasked */
-#define FINEST 512                  /* parts of a worker's share, unless the
+#define FINEST 128                  /* parts of a worker's share, unless the
                                      * schedule says how long a piece is */
 #define ROUND 64                    /* indices: whole vectors, whole lines */
 #define SMALL 64                    /* bytes of most results */
 #define LARGE 1024                  /* of any */
 #define WHOLE (sizeof(size_t) * 8 - 1)  /* shifts everything out */
 
-struct piece {
-    struct moirai_frame frame;
-    struct mo_loop *loop;
-    size_t begin, end;
+/* Indices that are somebody's to do, and where their result goes. */
+struct part {
+    size_t at, end;
     void *into;
 };
 
-static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
-               bool fresh);
+/* Some that are offered. */
+struct piece {
+    struct moirai_frame frame;
+    struct mo_loop *loop;
+    struct part part;
+};
+
+static int run(struct mo_loop *loop, struct part part, bool fresh);
 
 uint32_t mo_loop_workers(void)
 {
@@ -102,6 +111,7 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
     loop->least = loop->unit;
     loop->gentle = false;
     loop->deaf = false;
+    loop->share = n / mo_loop_workers();
     loop->alone = mo_loop_workers() == 1;
     loop->fixed = false;
     mo_store_relaxed(&loop->stop, 0);
@@ -174,71 +184,85 @@ static size_t middle(const struct mo_loop *loop, size_t at, size_t end)
     return at + half * loop->unit;
 }
 
+/* Is this worker's own share of the loop above `at`, rather than below? */
+static bool belongs_above(const struct mo_loop *loop, size_t at)
+{
+    size_t own = loop->share * moirai_self()->index + loop->share / 2;
+
+    return !loop->alone && at <= loop->begin + own;
+}
+
 static int run_piece(void *arg)
 {
     struct piece *piece = arg;
 
-    return run(piece->loop, piece->begin, piece->end, piece->into, true);
+    return run(piece->loop, piece->part, true);
 }
 
-/* Offers the upper half of [*at, end), does the lower, and moves *at to what is
- * still to be done: the upper half if nobody took it. Who did has its result in
- * `other`. A fixed loop has it there in any case. */
-static inline int share(struct mo_loop *loop, size_t *at, size_t end,
-                        void *into, void *other, bool fresh)
+/* Offers a half of *part, does the other, and leaves in *part what is still to
+ * be done: what was offered, if nobody took it. The lower half's result goes to
+ * where all of it should, the upper's to `other`, from where it is joined; or,
+ * where nobody took it, to the same. */
+static inline int share(struct mo_loop *loop, struct part *part, void *other,
+                        bool fresh)
 {
-    struct piece upper;
+    struct part own = *part;
+    struct part rest = *part;
+    size_t half = middle(loop, part->at, part->end);
+    bool above = belongs_above(loop, half);
+    struct part *lower = above ? &rest : &own;
+    struct part *upper = above ? &own : &rest;
+    struct piece offer;
     int rc, later;
-    bool mine;
 
-    upper.loop = loop;
-    upper.begin = middle(loop, *at, end);
-    upper.end = end;
-    upper.into = other;
+    lower->end = upper->at = half;
+    upper->into = other;
+    offer.loop = loop;
+    offer.part = rest;
     if (!loop->alone)
-        moirai_fork(&upper.frame, run_piece, &upper);
-    rc = run(loop, *at, upper.begin, into, fresh);
-    mine = loop->alone || moirai_unfork(&upper.frame);
-    *at = mine ? upper.begin : end;
-    if (mine && (rc != 0 || loop->op == NULL || !loop->fixed))
-        return rc;
-    later = mine ? run(loop, upper.begin, end, other, false)
-                 : upper.frame.result;
-    *at = end;
+        moirai_fork(&offer.frame, run_piece, &offer);
+    rc = run(loop, own, fresh);
+    if (loop->alone || moirai_unfork(&offer.frame)) {
+        part->at = rest.at;
+        part->end = rest.end;
+        if (rc != 0 || loop->op == NULL || !(loop->fixed || above))
+            return rc;
+        later = run(loop, rest, false);
+    } else {
+        later = offer.frame.result;
+    }
+    part->at = part->end;
     if (rc == 0 && later == 0 && loop->op != NULL)
-        loop->op->join(into, other, loop->arg);
-    return rc != 0 ? rc : later;
+        loop->op->join(part->into, other, loop->arg);
+    return rc == 0 || (above && later != 0) ? later : rc;
 }
 
 /* Apart, so that the room is on the stack only of who splits. */
 static __attribute__((noinline))
-int share_small(struct mo_loop *loop, size_t *at, size_t end, void *into,
-                bool fresh)
+int share_small(struct mo_loop *loop, struct part *part, bool fresh)
 {
     _Alignas(MO_CACHE_LINE) unsigned char room[SMALL];
 
     memcpy(room, loop->op->zero, loop->op->size);
-    return share(loop, at, end, into, room, fresh);
+    return share(loop, part, room, fresh);
 }
 
 static __attribute__((noinline))
-int share_large(struct mo_loop *loop, size_t *at, size_t end, void *into,
-                bool fresh)
+int share_large(struct mo_loop *loop, struct part *part, bool fresh)
 {
     _Alignas(MO_CACHE_LINE) unsigned char room[LARGE];
 
     memcpy(room, loop->op->zero, loop->op->size);
-    return share(loop, at, end, into, room, fresh);
+    return share(loop, part, room, fresh);
 }
 
 static __attribute__((noinline))
-int share_any(struct mo_loop *loop, size_t *at, size_t end, void *into,
-              bool fresh)
+int share_any(struct mo_loop *loop, struct part *part, bool fresh)
 {
     if (loop->op == NULL)
-        return share(loop, at, end, NULL, NULL, fresh);
-    return loop->op->size <= SMALL ? share_small(loop, at, end, into, fresh)
-                                   : share_large(loop, at, end, into, fresh);
+        return share(loop, part, NULL, fresh);
+    return loop->op->size <= SMALL ? share_small(loop, part, fresh)
+                                   : share_large(loop, part, fresh);
 }
 
 static inline int call(const struct mo_loop *loop, size_t at, size_t end,
@@ -249,30 +273,29 @@ static inline int call(const struct mo_loop *loop, size_t at, size_t end,
     return loop->op->fold(at, end, into, loop->arg);
 }
 
-/* `fresh`: nothing of this piece was done yet, and if it is split unasked, what
+/* `fresh`: nothing of this part was done yet, and if it is split unasked, what
  * was split off must be offered: there may be no other occasion for long. */
-static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
-               bool fresh)
+static int run(struct mo_loop *loop, struct part part, bool fresh)
 {
-    size_t begin = at;
+    size_t begin = part.at;
     int rc = 0;
 
-    while (at < end && rc == 0 && !halted(loop)) {
-        size_t n = end - at;
+    while (part.at < part.end && rc == 0 && !halted(loop)) {
+        size_t n = part.end - part.at;
 
         if (n > loop->least
             && (n > loop->part || mo_frame_asked(moirai_self()))) {
-            rc = share_any(loop, &at, end, into, fresh);
-            begin = at;
+            rc = share_any(loop, &part, fresh);
+            begin = part.at;
             fresh = false;
             continue;
         }
         if (fresh && loop->part != SIZE_MAX && !loop->alone)
             mo_frame_offer();
         fresh = false;
-        n = chunk(loop, at - begin, n);
-        rc = call(loop, at, at + n, into);
-        at += n;
+        n = chunk(loop, part.at - begin, n);
+        rc = call(loop, part.at, part.at + n, part.into);
+        part.at += n;
     }
     if (rc != 0)
         mo_store_relaxed(&loop->stop, 1);
@@ -281,8 +304,11 @@ static int run(struct mo_loop *loop, size_t at, size_t end, void *into,
 
 int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
 {
-    int rc = run(loop, begin, end, into, true);
+    struct part whole = { begin, end, into };
+    int rc;
 
+    loop->begin = begin;
+    rc = run(loop, whole, true);
     if (rc == 0 && mo_load_relaxed(&loop->left_out) != 0)
         return -ECANCELED;
     return rc;

@@ -15,6 +15,7 @@ struct mo_loop {
     moirai_range_fn *body;
     const struct moirai_fold *op;   /* NULL: body is to be called */
     void *arg;
+    size_t begin, share;            /* of the range; of each worker */
     size_t unit;                    /* pieces begin at multiples of it */
     size_t part;                    /* what is larger is split unasked */
     size_t least;                   /* what is not larger, not even asked */

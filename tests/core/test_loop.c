@@ -4,6 +4,7 @@
  * failure; and allocates nothing.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "check.h"
 #include "mem.h"
@@ -187,6 +188,60 @@ TEST(loop, a_body_that_fails_ends_its_task)
 {
     with_each(failing, NULL);
     with_seeds(200, failing, NULL);
+}
+
+struct shares {
+    int came;
+    int worker[2];                  /* of each index */
+};
+
+/* Neither index is done before both have begun. */
+static int note_worker(size_t begin, size_t end, void *arg)
+{
+    struct shares *shares = arg;
+
+    CHECK_EQ(end, begin + 1);
+    shares->worker[begin] = moirai_worker_index();
+    with_add(&shares->came, 1);
+    while (with_get(&shares->came) < 2)
+        sched_yield();
+    return 0;
+}
+
+static int share_out(void *arg)
+{
+    struct moirai_par_attr attr = { .size = sizeof attr,
+                                    .schedule = MOIRAI_STATIC };
+
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        struct shares shares = { .came = 0 };
+
+        CHECK_EQ(moirai_par_for(0, 2, note_worker, &shares, &attr), 0);
+        CHECK_EQ(shares.worker[0], 0);
+        CHECK_EQ(shares.worker[1], 1);
+    }
+    return 0;
+}
+
+static int share_out_from_each(void *arg)
+{
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+
+    (void)arg;
+    for (attr.worker = 1; attr.worker <= 2; attr.worker++) {
+        struct moirai_scope scope;
+
+        CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+        CHECK_EQ(moirai_spawn_with(&scope, share_out, NULL, &attr, NULL), 0);
+        CHECK_EQ(moirai_scope_end(&scope), 0);
+    }
+    return 0;
+}
+
+TEST(loop, each_worker_has_its_own_share_whoever_calls)
+{
+    with_one(2, share_out_from_each, NULL);
 }
 
 static int count_indices(size_t begin, size_t end, void *arg)
