@@ -40,6 +40,7 @@
 #define AHEAD 4                     /* pieces for each worker, if unasked */
 #define FINEST 128                  /* parts of a worker's share, unless the
                                      * schedule says how long a piece is */
+#define AT_ONCE 32                  /* parts of it where nobody else comes */
 #define ROUND 64                    /* indices: whole vectors, whole lines */
 #define SMALL 64                    /* bytes of most results */
 #define LARGE 1024                  /* of any */
@@ -49,6 +50,7 @@
 struct part {
     size_t at, end;
     void *into;
+    size_t done;                    /* how many were done before these */
 };
 
 /* Some that are offered. */
@@ -70,6 +72,10 @@ uint32_t mo_loop_workers(void)
 int mo_loop_attr(const struct moirai_par_attr *given,
                  struct moirai_par_attr *own)
 {
+    if (given != NULL && given->size == sizeof *own) {
+        *own = *given;
+        return own->schedule <= MOIRAI_GUIDED ? 0 : -EINVAL;
+    }
     memset(own, 0, sizeof *own);
     if (given == NULL)
         return 0;
@@ -85,10 +91,10 @@ static size_t divide(size_t n, size_t by)
 }
 
 /* Less than this is not worth the way to another worker, whatever it is: there
- * is so little left to gain. */
-static size_t least_of(size_t n, size_t unit)
+ * is so little left to gain. Nor is it worth a look whether all is over. */
+static size_t least_of(size_t n, size_t unit, bool alone)
 {
-    n /= mo_loop_workers() * (size_t)FINEST;
+    n = alone ? n / AT_ONCE : n / (mo_loop_workers() * (size_t)FINEST);
     return n <= unit ? unit : n - n % unit;
 }
 
@@ -106,20 +112,22 @@ static size_t part_of(size_t n, size_t unit)
 void mo_loop_init(struct mo_loop *loop, size_t n,
                   const struct moirai_par_attr *attr)
 {
+    uint32_t workers = mo_loop_workers();
+
     loop->op = NULL;
     loop->unit = attr->grain != 0 ? attr->grain : 1;
     loop->least = loop->unit;
     loop->gentle = false;
     loop->deaf = false;
-    loop->share = n / mo_loop_workers();
-    loop->alone = mo_loop_workers() == 1;
+    loop->alone = workers == 1;
+    loop->share = loop->alone ? n : n / workers;
     loop->fixed = false;
     mo_store_relaxed(&loop->stop, 0);
     mo_store_relaxed(&loop->left_out, 0);
     switch (attr->schedule) {
     case MOIRAI_STATIC:
         if (attr->grain == 0 && n != 0)
-            loop->unit = divide(n, mo_loop_workers());
+            loop->unit = loop->alone ? n : divide(n, workers);
         loop->least = loop->unit;
         loop->shift = 0;
         loop->part = loop->unit;
@@ -133,39 +141,46 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
         break;
     default:
         loop->shift = 4;
-        loop->gentle = true;
-        loop->least = least_of(n, loop->unit);
+        loop->gentle = !loop->alone;
+        loop->least = least_of(n, loop->unit, loop->alone);
     }
     loop->part = part_of(n, loop->unit);
+}
+
+/* Has the calling task been told to end? */
+static bool cancelled(void)
+{
+    struct mo_worker *w = mo_self();
+
+    if (w == NULL || w->task == NULL || !mo_task_cancelled(w->task))
+        return false;
+    mo_task_saw_cancel(w->task);
+    return true;
 }
 
 /* Is there no point in going on? */
 static bool halted(struct mo_loop *loop)
 {
-    struct mo_worker *w;
-
     if (mo_load_relaxed(&loop->stop) != 0)
         return true;
-    w = mo_self();
-    if (loop->deaf || w == NULL || w->task == NULL
-        || !mo_task_cancelled(w->task))
+    if (loop->deaf || !cancelled())
         return false;
-    mo_task_saw_cancel(w->task);
     mo_store_relaxed(&loop->left_out, 1);
     return true;
 }
 
 /* How many indices the body is given next. */
-static size_t chunk(const struct mo_loop *loop, size_t done, size_t left)
+static size_t chunk(const struct mo_loop *loop, const struct part *part)
 {
+    size_t left = part->end - part->at;
     size_t n = left >> loop->shift;
 
     if (left <= loop->unit)
         return left;
     if (n < loop->least)
         n = loop->least;
-    if (loop->gentle && n > done)
-        n = done;
+    if (loop->gentle && n > part->done)
+        n = part->done;
     if (n >= ROUND)
         n -= n % ROUND;
     if (loop->unit > 1)
@@ -225,6 +240,7 @@ static inline int share(struct mo_loop *loop, struct part *part, void *other,
     if (loop->alone || moirai_unfork(&offer.frame)) {
         part->at = rest.at;
         part->end = rest.end;
+        part->done += own.end - own.at;
         if (rc != 0 || loop->op == NULL || !(loop->fixed || above))
             return rc;
         later = run(loop, rest, false);
@@ -277,7 +293,6 @@ static inline int call(const struct mo_loop *loop, size_t at, size_t end,
  * was split off must be offered: there may be no other occasion for long. */
 static int run(struct mo_loop *loop, struct part part, bool fresh)
 {
-    size_t begin = part.at;
     int rc = 0;
 
     while (part.at < part.end && rc == 0 && !halted(loop)) {
@@ -286,16 +301,16 @@ static int run(struct mo_loop *loop, struct part part, bool fresh)
         if (n > loop->least
             && (n > loop->part || mo_frame_asked(moirai_self()))) {
             rc = share_any(loop, &part, fresh);
-            begin = part.at;
             fresh = false;
             continue;
         }
         if (fresh && loop->part != SIZE_MAX && !loop->alone)
             mo_frame_offer();
         fresh = false;
-        n = chunk(loop, part.at - begin, n);
+        n = chunk(loop, &part);
         rc = call(loop, part.at, part.at + n, part.into);
         part.at += n;
+        part.done += n;
     }
     if (rc != 0)
         mo_store_relaxed(&loop->stop, 1);
@@ -304,7 +319,7 @@ static int run(struct mo_loop *loop, struct part part, bool fresh)
 
 int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
 {
-    struct part whole = { begin, end, into };
+    struct part whole = { begin, end, into, 0 };
     int rc;
 
     loop->begin = begin;
@@ -312,6 +327,11 @@ int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
     if (rc == 0 && mo_load_relaxed(&loop->left_out) != 0)
         return -ECANCELED;
     return rc;
+}
+
+int mo_loop_single(size_t at, moirai_range_fn *body, void *arg)
+{
+    return cancelled() ? -ECANCELED : body(at, at + 1, arg);
 }
 
 int mo_scratch_get(struct mo_scratch *scratch, size_t size,

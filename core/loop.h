@@ -40,6 +40,9 @@ void mo_loop_init(struct mo_loop *loop, size_t n,
 /* Runs it; `into` is for loops with an `op`. As moirai/par.h says. */
 int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into);
 
+/* The same for a single index, which nobody can share. */
+int mo_loop_single(size_t at, moirai_range_fn *body, void *arg);
+
 /* How many may take part: the workers; 1 on a plain thread. */
 uint32_t mo_loop_workers(void);
 

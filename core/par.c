@@ -21,6 +21,8 @@ int moirai_par_for(size_t begin, size_t end, moirai_range_fn *body, void *arg,
 
     if (rc != 0 || begin >= end)
         return rc;
+    if (end - begin == 1)
+        return mo_loop_single(begin, body, arg);
     mo_loop_init(&loop, end - begin, &own);
     loop.body = body;
     loop.arg = arg;

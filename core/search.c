@@ -3,8 +3,8 @@
  * search.c - a worker that has nothing to do looks for something.
  *
  * It looks at what only it may run, at timers, at its own queue again, and at
- * what others have forked or queued; first over and over, for options.spin,
- * then it sleeps (idle.c).
+ * what others have forked or queued; first over and over, for options.spin, or
+ * after a fork for longer, then it sleeps (idle.c).
  *
  * To look is not free for those looked at. Each line that a searcher has read
  * has to be fetched back by its owner, some 100 ns, and a worker whose tasks
@@ -37,6 +37,7 @@
 #include "frame.h"
 #include "runtime.h"
 #include "scope.h"
+#include "task.h"
 #include "trace.h"
 
 #define GAP_FIRST 100               /* ns between two looks at queues, */
@@ -44,6 +45,7 @@
 #define PATIENCE (2 * MOIRAI_US)
 #define EVENT_NS (1 * MOIRAI_US)
 #define ABANDON 256
+#define FORKED 4                    /* times options.spin, at most, more */
 
 void mo_run_timers(struct mo_worker *w, struct mo_worker *place)
 {
@@ -144,6 +146,18 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
     return task;
 }
 
+/* For how long to look. Who was busy with a fork did a part of something, and
+ * others may not be done with theirs: of a loop that is run again and again,
+ * the next round begins when the last of them is. To wait for as long as one
+ * has worked is not to waste more than that. */
+static int64_t patience(const struct mo_worker *w, int64_t now)
+{
+    int64_t spin = w->runtime->options.spin;
+    int64_t busy = w->forked_ns != 0 ? now - w->forked_ns : 0;
+
+    return spin + (busy < FORKED * spin ? busy : FORKED * spin);
+}
+
 /* Looks around until `until`, or until it finds something; see idle.c for who
  * may. */
 static struct moirai_task *spin(struct mo_worker *w)
@@ -151,7 +165,7 @@ static struct moirai_task *spin(struct mo_worker *w)
     struct moirai_runtime *rt = w->runtime;
     bool simulated = rt->os->sim != NULL;
     int64_t now = mo_runtime_now(rt);
-    int64_t until = now + rt->options.spin;
+    int64_t until = now + patience(w, now);
     int64_t gap = GAP_FIRST;
     int64_t next = now;
     struct moirai_task *task;
@@ -159,6 +173,7 @@ static struct moirai_task *spin(struct mo_worker *w)
     w->observed.victim = NULL;
     for (;;) {
         task = look_around(w, now >= next ? now : 0, simulated);
+        w->forked_ns = task != NULL && task->kind == MO_TASK_FRAME ? now : 0;
         if (task != NULL || mo_load(&rt->exiting) != 0
             || !mo_idle_search(w) || simulated || now >= until)
             return task;

@@ -85,7 +85,8 @@ static const struct moirai_option scheduler_keys[] = {
       .help = "name, path of a module, or auto", .type = MOIRAI_STRING,
       .offset = offsetof(struct scheduler_keys, plugin) },
     { .name = "spin", .preset = "20us",
-      .help = "how long a worker looks for work before it sleeps",
+      .help = "how long a worker looks for work before it sleeps; after a "
+              "fork, up to five times as long",
       .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(1000000000),
       .offset = offsetof(struct scheduler_keys, spin) },
     { .name = NULL },

@@ -196,6 +196,8 @@ struct mo_worker {
     uint32_t fork_split;            /* slots below it were made public */
     uint64_t random;
     struct mo_observed observed;    /* while it searches */
+    int64_t forked_ns;              /* when it last found something, if that
+                                     * was a fork; 0: it was none */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool starved;                   /* there was no stack for its last task */
