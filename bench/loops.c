@@ -253,7 +253,8 @@ int main(int argc, char **argv)
         { "region", ask_region },
         { "loop-empty", ask_empty },
         { "saxpy", ask_for },
-        { "stencil", ask_for },
+        { "stencil", ask_static },      /* rows stay in the caches they are in,
+                                         * as the peers have them, too */
         { "irregular-static", ask_static },
         { "irregular-dynamic", ask_dynamic },
         { "irregular-guided", ask_guided },
