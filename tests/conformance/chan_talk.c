@@ -115,6 +115,14 @@ static uint64_t drain(struct talk *t)
     return n;
 }
 
+/* Else a select says -ENOTSUP. */
+static bool can_be_selected(const struct talk *t)
+{
+    const struct moirai_chan_ops *ops = t->plugin->ops;
+
+    return ops->can != NULL;
+}
+
 /* --- deadlines ------------------------------------------------------------ */
 
 static void refuse_to_send(struct talk *t, const char *batch)
@@ -258,10 +266,13 @@ static void end_waits(struct talk *t, bool sends, int kind, int how)
 
 static int end_all_waits(void *arg)
 {
-    for (int kind = 0; kind < KINDS; kind++)
+    struct talk *t = arg;
+    int kinds = can_be_selected(t) ? KINDS : SELECT;
+
+    for (int kind = 0; kind < kinds; kind++)
         for (int how = 0; how < ENDS; how++) {
-            end_waits(arg, false, kind, how);
-            end_waits(arg, true, kind, how);
+            end_waits(t, false, kind, how);
+            end_waits(t, true, kind, how);
         }
     return 0;
 }
@@ -420,7 +431,9 @@ static int pick_evenly(void *arg)
         else if (moirai_chan_capacity(talks[i].in) != 0)
             CHECK_EQ(try_to_send(&talks[i], MOIRAI_NOW), 0);
     }
-    if (moirai_chan_capacity(talks[0].in) != 0)
+    if (!can_be_selected(t))
+        CHECK_EQ(moirai_select(cases, CHOICES, MOIRAI_NEVER), -ENOTSUP);
+    else if (moirai_chan_capacity(talks[0].in) != 0)
         pick(talks, cases, counts, n);
     for (int i = 0; i < CHOICES; i++) {
         double off = (double)counts[i] - (double)n / CHOICES;
