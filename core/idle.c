@@ -14,8 +14,9 @@
  * once more (mo_worker_sees_work). Of two fences one comes first: either the
  * pusher sees the sleeper and wakes it, or the worker sees the task. If the
  * pusher saw a searcher instead, that searcher has its last look still ahead
- * of it, by the same argument. (This is the pattern of Go's scheduler, proc.go,
- * "Worker thread parking/unparking".)
+ * of it, by the same argument; and if it finds something in that, it searches
+ * again, so that it wakes the next when it takes one of many. (This is the
+ * pattern of Go's scheduler, proc.go, "Worker thread parking/unparking".)
  *
  * Timers. While anybody sleeps, exactly one sleeper is the keeper, and sleeps
  * only until the first deadline of any place. It is woken last, and when it
@@ -271,7 +272,9 @@ void mo_idle_sleep(struct mo_worker *w)
         while (nap(w))
             continue;
     }
-    if (!wake_this(w))
+    if (wake_this(w))
+        mo_idle_search(w);          /* as others may have relied on it */
+    else
         mo_count(&w->count.wakes, 1);
     see_to_timers(w);
 }
