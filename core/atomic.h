@@ -8,7 +8,8 @@
  * consistent. In a build with MO_POINTS each of them is a point where the
  * simulator may let another worker run, so that interleavings inside a
  * primitive are explored, not only those between tasks; and a test may look at
- * each address that is written.
+ * each address that is written. In one with MO_MODEL nothing is done by other
+ * means than the compiler's, which tells tests/models of all accesses.
  *
  * The fence is a locked instruction: gcc and clang would emit mfence, which
  * costs eight times as much on the machines we measured. ThreadSanitizer does
@@ -71,7 +72,7 @@ static inline void mo_count(uint64_t *counter, uint64_t n)
     (void)counter;
     (void)n;
 #elif defined(__x86_64__) && !defined(MO_SANITIZE_THREAD)                     \
-    && !defined(MO_POINTS)
+    && !defined(MO_POINTS) && !defined(MO_MODEL)
     __asm__ volatile("addq %1, %0" : "+m"(*counter) : "er"(n) : "cc");
 #else
     mo_store_relaxed(counter, mo_load_relaxed(counter) + n);
@@ -85,7 +86,9 @@ static inline void mo_count(uint64_t *counter, uint64_t n)
 /* What was stored before is seen before what is stored after. */
 static inline void mo_release_fence(void)
 {
-#if defined(__x86_64__) || defined(__i386__) || defined(MO_SANITIZE_THREAD)
+#if defined(MO_MODEL)
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#elif defined(__x86_64__) || defined(__i386__) || defined(MO_SANITIZE_THREAD)
     mo_compiler_fence();
 #else
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -99,7 +102,9 @@ extern MO_ATOMIC(uint32_t) mo_fence_word;
 static inline void mo_fence(void)
 {
     mo_point();
-#if defined(MO_SANITIZE_THREAD)
+#if defined(MO_MODEL)
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#elif defined(MO_SANITIZE_THREAD)
     __atomic_fetch_add(&mo_fence_word, 1, __ATOMIC_SEQ_CST);
 #elif defined(__x86_64__)
     __asm__ volatile("lock; orl $0, (%%rsp)" ::: "memory", "cc");
