@@ -58,10 +58,10 @@ static struct armed *armed_in(struct moirai_case *it)
 static uint64_t seed(void)
 {
     static _Thread_local uint64_t threads;
-    struct mo_worker *w = mo_self();
+    struct mo_worker *w = mo_here();
     struct mo_os *os;
 
-    if (__builtin_expect(w != NULL, 1)) {
+    if (__builtin_expect(w->runtime != NULL, 1)) {
         mo_worker_random(w, 1);
         return w->random;
     }
@@ -177,30 +177,26 @@ static int try_gate(struct moirai_gate *gate)
 
 /* Does what the case says, if that is possible now: 0, or the error that is the
  * case's result; -EAGAIN. */
-static int try(struct mo_select *s, struct moirai_case *it)
+static inline int try(struct mo_select *s, struct moirai_case *it)
 {
-    switch (it->kind) {
-    case MOIRAI_CASE_SEND:
-        return it->object != NULL ? mo_send_now(it->object, it->message)
-                                  : -EAGAIN;
-    case MOIRAI_CASE_RECV:
-        return it->object != NULL ? mo_recv_now(it->object, it->message)
-                                  : -EAGAIN;
-    case MOIRAI_CASE_TASK:
-        return it->object != NULL ? try_task(it) : -EAGAIN;
-    case MOIRAI_CASE_GATE:
-        return it->object != NULL ? try_gate(it->object) : -EAGAIN;
-    case MOIRAI_CASE_TIME:
+    if (it->kind == MOIRAI_CASE_TIME) {
         if (s->now == 0)
             s->now = moirai_now();
         return s->now >= it->time_ns ? 0 : -EAGAIN;
-    default:
-        return -EAGAIN;
     }
+    if (it->object == NULL)
+        return -EAGAIN;
+    if (it->kind == MOIRAI_CASE_RECV)
+        return mo_recv_now(it->object, it->message);
+    if (it->kind == MOIRAI_CASE_SEND)
+        return mo_send_now(it->object, it->message);
+    if (it->kind == MOIRAI_CASE_TASK)
+        return try_task(it);
+    return it->kind == MOIRAI_CASE_GATE ? try_gate(it->object) : -EAGAIN;
 }
 
 /* The case went on, with this result. */
-static int64_t chosen(struct mo_select *s, size_t index, int rc)
+static inline int64_t chosen(struct mo_select *s, size_t index, int rc)
 {
     struct moirai_case *it = &s->cases[index];
 
@@ -342,7 +338,7 @@ static int wait_for_one(struct mo_select *s, int64_t deadline_ns,
 }
 
 /* Nothing is ready. Returns as moirai_select does, or -EAGAIN: look anew. */
-static int64_t arm_and_wait(struct mo_select *s, int64_t deadline_ns)
+static MO_APART int64_t arm_and_wait(struct mo_select *s, int64_t deadline_ns)
 {
     struct mo_native native;
     struct mo_node *fired;
@@ -369,26 +365,31 @@ static int64_t arm_and_wait(struct mo_select *s, int64_t deadline_ns)
 
 /* --- the call ------------------------------------------------------------- */
 
-/* What is wrong with a case, or 0. */
-static int refused(struct mo_select *s, size_t index)
+/* What is wrong with a case that is a send or a receive, or 0. Who runs on a
+ * runtime, `home`, may use it. */
+static inline int refused_chan(const struct moirai_chan *chan, uint32_t mode,
+                               const struct moirai_runtime *home)
+{
+    uint32_t needed = mode | MO_CHAN_CAN;
+    struct moirai_runtime *rt;
+
+    if (chan == NULL)
+        return 0;
+    if (__builtin_expect((chan->mode & needed) != needed, 0))
+        return (chan->mode & mode) == 0 ? -EBADF : -ENOTSUP;
+    rt = chan->to->runtime;
+    if (__builtin_expect(rt == home, 1))
+        return 0;
+    return mo_runtime_usable(rt) ? 0 : mo_runtime_refusal(rt);
+}
+
+/* And with any other. */
+static int refused_other(struct mo_select *s, size_t index)
 {
     struct moirai_case *it = &s->cases[index];
-    struct moirai_chan *chan = it->object;
     struct moirai_handle *handle = it->object;
-    uint32_t mode = it->kind == MOIRAI_CASE_SEND ? MOIRAI_SEND : MOIRAI_RECV;
 
-    it->order = (uint32_t)index;
     switch (it->kind) {
-    case MOIRAI_CASE_SEND:
-    case MOIRAI_CASE_RECV:
-        if (chan == NULL)
-            return 0;
-        if ((chan->mode & mode) == 0)
-            return -EBADF;
-        if ((chan->mode & MO_CHAN_CAN) == 0)
-            return -ENOTSUP;
-        return mo_runtime_usable(chan->to->runtime)
-            ? 0 : mo_runtime_refusal(chan->to->runtime);
     case MOIRAI_CASE_TIME:
         if (it->time_ns < s->soonest_ns) {
             s->soonest_ns = it->time_ns;
@@ -407,22 +408,35 @@ static int refused(struct mo_select *s, size_t index)
     }
 }
 
+static inline int refused(struct mo_select *s, struct moirai_case *it,
+                          const struct moirai_runtime *home)
+{
+    if (it->kind == MOIRAI_CASE_RECV)
+        return refused_chan(it->object, MOIRAI_RECV, home);
+    if (it->kind == MOIRAI_CASE_SEND)
+        return refused_chan(it->object, MOIRAI_SEND, home);
+    return refused_other(s, (size_t)(it - s->cases));
+}
+
 static int check(struct mo_select *s, const struct moirai_order *order,
                  int64_t deadline_ns)
 {
-    struct mo_worker *w = mo_self();
+    const struct mo_worker *w = mo_here();
+    struct moirai_case *cases = s->cases;
+    size_t n = s->n;
 
-    if (s->n > INT32_MAX || s->kind > MOIRAI_WEIGHTED)
+    if (n > INT32_MAX || s->kind > MOIRAI_WEIGHTED)
         return -EINVAL;
     if (order != NULL && order->size < sizeof *order)
         return -EINVAL;
-    for (size_t i = 0; i < s->n; i++) {
-        int rc = refused(s, i);
+    for (size_t i = 0; i < n; i++) {
+        int rc = refused(s, &cases[i], w->runtime);
 
-        if (rc != 0)
+        cases[i].order = (uint32_t)i;
+        if (__builtin_expect(rc != 0, 0))
             return rc;
     }
-    if (w == NULL || w->task == NULL)
+    if (w->task == NULL)
         return mo_runtime_bereft() && deadline_ns > MOIRAI_NOW ? -ECHILD : 0;
     if (deadline_ns > MOIRAI_NOW && mo_task_cancelled(w->task)) {
         mo_task_saw_cancel(w->task);

@@ -169,18 +169,6 @@ static MO_INLINE int recv_locked(struct moirai_chan *chan, void *message,
     return rc;
 }
 
-int mo_send_now(struct moirai_chan *chan, const void *message)
-{
-    mo_chan_lock(chan->to);
-    return send_locked(chan, message, MOIRAI_NOW);
-}
-
-int mo_recv_now(struct moirai_chan *chan, void *message)
-{
-    mo_chan_lock(chan->to);
-    return recv_locked(chan, message, MOIRAI_NOW);
-}
-
 /* A plain thread, or one that is refused. */
 static MO_COLD int send_apart(struct moirai_chan *chan, const void *message,
                               int64_t deadline_ns)
@@ -233,22 +221,17 @@ static MO_APART int recv_on(struct moirai_chan *chan, void *message,
     return rc;
 }
 
-/* Where the deque is not enough. */
-static MO_COLD void push_slow(struct mo_worker *w, struct moirai_task *task)
-{
-    mo_worker_push(w, task);
-}
-
-/* Does the oldest in `queue` wait as wait_solo says, and may its wait be ended
- * as if nobody else could? Who has just thawed the worker may have ended it: so
- * the claim is read last. */
+/* Does the oldest in `queue` wait as wait_solo says, may its wait be ended as
+ * if nobody else could, and is there room for its task? Who has just thawed the
+ * worker may have ended it: the claim is read after that. */
 static inline bool is_solo(const struct mo_worker *w,
                            const struct mo_queue *queue)
 {
     const struct mo_waiter *waiter = queue->first->waiter;
 
     return waiter->solo && mo_load(&w->frozen) == 0
-        && mo_load_relaxed(&waiter->claim) == MO_CLAIM_OPEN;
+        && mo_load_relaxed(&waiter->claim) == MO_CLAIM_OPEN
+        && mo_deque_has_room(w->solo);
 }
 
 /* What meet() does. Nobody but this worker goes on with the task: its message
@@ -273,8 +256,7 @@ static MO_INLINE void meet_solo(struct mo_worker *w, struct mo_chan *c,
     waiter->result = 0;
     mo_store(&w->inside, 0);
     mo_count(&w->count.woken, 1);
-    if (__builtin_expect(!mo_deque_put(w->solo, task), 0))
-        push_slow(w, task);
+    mo_deque_add(w->solo, task);
     mo_copy(to, from, bytes);
 }
 
@@ -402,6 +384,62 @@ static MO_APART int recv_shared(struct moirai_chan *chan, void *message,
         return recv_apart(chan, message, deadline_ns);
     mo_chan_lock(chan->to);
     return recv_on(chan, message, deadline_ns);
+}
+
+/* What a select does. */
+static MO_APART int send_now_on(struct moirai_chan *chan, const void *message)
+{
+    return send_locked(chan, message, MOIRAI_NOW);
+}
+
+static MO_APART int recv_now_on(struct moirai_chan *chan, void *message)
+{
+    return recv_locked(chan, message, MOIRAI_NOW);
+}
+
+static MO_APART int send_now_shared(struct moirai_chan *chan,
+                                    const void *message)
+{
+    mo_chan_lock(chan->to);
+    return send_locked(chan, message, MOIRAI_NOW);
+}
+
+static MO_APART int recv_now_shared(struct moirai_chan *chan, void *message)
+{
+    mo_chan_lock(chan->to);
+    return recv_locked(chan, message, MOIRAI_NOW);
+}
+
+int mo_send_now(struct moirai_chan *chan, const void *message)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c = chan->to;
+
+    if (!mo_chan_enter(c, w))
+        return send_now_shared(chan, message);
+    if (c->closed || c->senders.first != NULL || c->receivers.first != NULL
+        || c->ring == NULL || c->ring->bytes != sizeof(uint64_t)
+        || !moirai_ring_push(c->ring, message))
+        return send_now_on(chan, message);
+    mo_count(&c->sent, 1);
+    mo_store(&w->inside, 0);
+    return 0;
+}
+
+int mo_recv_now(struct moirai_chan *chan, void *message)
+{
+    struct mo_worker *w = mo_here();
+    struct mo_chan *c = chan->to;
+
+    if (!mo_chan_enter(c, w))
+        return recv_now_shared(chan, message);
+    if (c->senders.first != NULL || c->ring == NULL
+        || c->ring->bytes != sizeof(uint64_t)
+        || !moirai_ring_pop(c->ring, message))
+        return recv_now_on(chan, message);
+    mo_count(&c->received, 1);
+    mo_store(&w->inside, 0);
+    return 0;
 }
 
 int moirai_chan_send(struct moirai_chan *chan, const void *message,

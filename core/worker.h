@@ -307,9 +307,9 @@ _Static_assert(offsetof(struct mo_worker, task) + sizeof(void *)
 /* Is this a task (or loop) of that runtime? */
 static inline struct mo_worker *mo_self_in(const struct moirai_runtime *rt)
 {
-    struct mo_worker *w = mo_self();
+    struct mo_worker *w = mo_here();    /* outside, there is none */
 
-    return w != NULL && w->runtime == rt ? w : NULL;
+    return w->runtime == rt ? w : NULL;
 }
 
 static inline int64_t mo_runtime_now(const struct moirai_runtime *rt)
@@ -327,17 +327,33 @@ static inline uint32_t mo_worker_random(struct mo_worker *w, uint32_t n)
                       >> 32);
 }
 
-/* moirai_deque_push where there is room for certain; false: see there. */
-static inline bool mo_deque_put(struct moirai_deque *deque,
+/* Is there room in the owner's deque, for certain? */
+static inline bool mo_deque_has_room(const struct moirai_deque *deque)
+{
+    int64_t b = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED);
+    struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
+
+    return __builtin_expect(b - deque->top_seen <= a->mask, 1);
+}
+
+/* moirai_deque_push where there is. */
+static inline void mo_deque_add(struct moirai_deque *deque,
                                 struct moirai_task *task)
 {
     int64_t b = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED);
     struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
 
-    if (__builtin_expect(b - deque->top_seen > a->mask, 0))
-        return false;
     MOIRAI_DEQUE_STORE(moirai_deque_at(a, b), task, RELAXED);
     MOIRAI_DEQUE_STORE(&deque->bottom, b + 1, RELEASE);
+}
+
+/* Both; false: there was none. */
+static inline bool mo_deque_put(struct moirai_deque *deque,
+                                struct moirai_task *task)
+{
+    if (!mo_deque_has_room(deque))
+        return false;
+    mo_deque_add(deque, task);
     return true;
 }
 
