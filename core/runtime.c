@@ -176,7 +176,8 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->hot.index = index;
     w->next_id = w->id_mark = index + 1;
     w->id_step = rt->worker_count + 1;
-    w->noted = rt->options.trace != 0 || rt->options.max_tasks != 0
+    w->noted = rt->options.trace != 0 || rt->trace_fd >= 0
+            || rt->options.max_tasks != 0
             || mo_race_on();
     if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
@@ -372,9 +373,12 @@ static int open_all(struct moirai_runtime *rt,
     if (rc != 0)
         return rc;
     rt->options = *mo_setup_runtime(rt->setup);
-    rc = open_world(rt, err);
+    rc = mo_trace_open(rt, err);
     if (rc != 0)
         goto out_setup;
+    rc = open_world(rt, err);
+    if (rc != 0)
+        goto out_trace;
     init_memory(rt);
     rt->names = mo_names_open();
     rt->pool = mo_pool_open((uint32_t)rt->options.blocking_threads);
@@ -391,6 +395,8 @@ static int open_all(struct moirai_runtime *rt,
         mo_names_close(rt->names);
     fini_memory(rt);
     close_world(rt);
+out_trace:
+    mo_trace_close(rt);
 out_setup:
     mo_setup_close(rt->setup);
     return rc;
@@ -437,6 +443,7 @@ static void close_all(struct moirai_runtime *rt)
     mo_names_close(rt->names);
     fini_memory(rt);
     close_world(rt);
+    mo_trace_close(rt);
     mo_setup_close(rt->setup);
     mo_mem_free(rt);
     mo_child_allow();

@@ -45,6 +45,11 @@ static const struct moirai_option runtime_keys[] = {
       .help = "events kept per worker; 0: none",
       .type = MOIRAI_UINT, .min = 0, .max = 1u << 26,
       .offset = offsetof(struct mo_runtime_options, trace) },
+    { .name = "trace_file", .preset = "",
+      .help = "a file that each event is added to as it happens: slow, for "
+              "simulations",
+      .type = MOIRAI_STRING,
+      .offset = offsetof(struct mo_runtime_options, trace_file) },
     { .name = "stop_grace", .preset = "1s",
       .help = "how long a stop waits after cancelling",
       .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(86400000000000),

@@ -38,6 +38,7 @@ struct mo_runtime_options {
     uint64_t blocking_threads;      /* most threads of the blocking pool */
     uint64_t max_tasks;             /* live at once; 0: no limit */
     uint64_t trace;                 /* events kept per worker; 0: off */
+    const char *trace_file;         /* for each as it happens; "": none */
     int64_t stop_grace;             /* ns a stop waits after cancelling */
     int64_t spin;                   /* ns a worker looks before it sleeps */
     uint32_t dump_signal;           /* index into mo_section_signals */

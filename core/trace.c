@@ -5,7 +5,9 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "mem.h"
@@ -18,11 +20,32 @@ static const char *const names[MO_TRACE_EVENTS] = {
     [MO_TRACE_STEAL] = "steal", [MO_TRACE_FAIL] = "fail",
 };
 
+int mo_trace_open(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    const char *file = rt->options.trace_file;
+
+    rt->trace_fd = -1;
+    if (file[0] == '\0')
+        return 0;
+    rt->trace_fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                        0666);
+    if (rt->trace_fd >= 0)
+        return 0;
+    return moirai_error_set(err, -errno, "runtime.trace_file: %s cannot be "
+                            "written: %s", file, strerror(errno));
+}
+
+void mo_trace_close(struct moirai_runtime *rt)
+{
+    if (rt->trace_fd >= 0)
+        close(rt->trace_fd);
+}
+
 int mo_trace_init(struct mo_worker *w, uint64_t events)
 {
     uint64_t size = 64;
 
-    if (events == 0)
+    if (events == 0 && w->runtime->trace_fd < 0)
         return 0;
     while (size < events)
         size *= 2;
@@ -39,18 +62,35 @@ void mo_trace_fini(struct mo_worker *w)
     w->trace = NULL;
 }
 
-static void write_event(int fd, uint32_t worker, uint64_t word)
+/* One line, after `before`. */
+static void write_event(int fd, const char *before, uint32_t worker,
+                        uint64_t word)
 {
     uint32_t event = (uint32_t)(word >> 56);
     uint32_t argument = (uint32_t)(word >> 32) & 0xffffff;
 
     if (event >= MO_TRACE_EVENTS)
         event = MO_TRACE_NONE;
-    dprintf(fd, "%u %s %u", worker, names[event], (uint32_t)word);
     if (event == MO_TRACE_PARK)
-        dprintf(fd, " %s\n", mo_wait_name(argument));
+        dprintf(fd, "%s%u %s %u %s\n", before, worker, names[event],
+                (uint32_t)word, mo_wait_name(argument));
     else
-        dprintf(fd, " %u\n", argument);
+        dprintf(fd, "%s%u %s %u %u\n", before, worker, names[event],
+                (uint32_t)word, argument);
+}
+
+/* Whose clock is only looked at: a simulated one must not notice. */
+void mo_trace_live(struct mo_worker *w)
+{
+    struct mo_os *os = w->runtime->os;
+    int64_t now = os->sim != NULL ? os->coarse(os) : os->now(os);
+    int saved = errno;
+    char before[24];
+
+    snprintf(before, sizeof before, "%lld ", (long long)now);
+    write_event(w->runtime->trace_fd, before, w->hot.index,
+                w->trace[(w->trace_at - 1) & w->trace_mask]);
+    errno = saved;
 }
 
 void moirai_trace_dump(struct moirai_runtime *rt, int fd)
@@ -64,6 +104,6 @@ void moirai_trace_dump(struct moirai_runtime *rt, int fd)
         if (w->trace_at > w->trace_mask + 1)
             from = w->trace_at - w->trace_mask - 1;
         for (uint64_t at = from; at < w->trace_at; at++)
-            write_event(fd, i, w->trace[at & w->trace_mask]);
+            write_event(fd, "", i, w->trace[at & w->trace_mask]);
     }
 }

@@ -252,6 +252,7 @@ struct moirai_runtime {
     const struct moirai_stack_ops *stack;
     void *stack_state;
     bool ordered;                   /* the scheduler's flag */
+    int trace_fd;                   /* for each event as it happens; -1 */
     uint32_t worker_count;
     bool owning;                    /* its one worker may own channels */
     struct mo_worker **workers;

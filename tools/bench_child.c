@@ -18,19 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "signals.h"
 
 enum { OUT, ERR, SIGNALS, SOURCES };
-
-static struct {
-    int fd;                         /* of signals; -1: none */
-    sigset_t taken, before;
-} signals = { .fd = -1 };
 
 struct running {
     struct bench_child *c;
@@ -39,41 +33,6 @@ struct running {
     size_t out, complaint;          /* bytes so far */
     bool line_done;
 };
-
-bool bench_child_init(void)
-{
-    static const int taken[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD };
-
-    sigemptyset(&signals.taken);
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        sigaddset(&signals.taken, taken[i]);
-    sigprocmask(SIG_BLOCK, &signals.taken, &signals.before);
-    signal(SIGCHLD, SIG_DFL);       /* ignored, it would eat the status */
-    signals.fd = signalfd(-1, &signals.taken, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals.fd < 0)
-        tool_failure("bench", "cannot wait for signals: %s", strerror(errno));
-    return signals.fd >= 0;
-}
-
-void bench_child_fini(void)
-{
-    if (signals.fd >= 0)
-        close(signals.fd);
-    signals.fd = -1;
-    sigprocmask(SIG_SETMASK, &signals.before, NULL);
-}
-
-int bench_child_signal(void)
-{
-    struct signalfd_siginfo info;
-    int found = 0;
-
-    while (read(signals.fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo != (uint32_t)SIGCHLD)
-            found = (int)info.ssi_signo;
-    }
-    return found;
-}
 
 /* --- in the child -------------------------------------------------------- */
 
@@ -112,7 +71,7 @@ static void become(const struct bench_child *c, pid_t parent,
         putenv(*entry);
     if (c->one_cpu)
         stay_on_one_cpu();
-    sigprocmask(SIG_SETMASK, &signals.before, NULL);
+    signals_restore();
     execv(c->arguments[0], c->arguments);
     code = errno;
     if (write(report, &code, sizeof code) < 0)
@@ -246,7 +205,7 @@ static void attend(struct running *r)
         struct pollfd polled[SOURCES] = {
             { .fd = r->ends[OUT], .events = POLLIN },
             { .fd = r->ends[ERR], .events = POLLIN },
-            { .fd = signals.fd, .events = POLLIN },
+            { .fd = signals_fd(), .events = POLLIN },
         };
         int64_t left = end - now_ms();
 
@@ -257,7 +216,7 @@ static void attend(struct running *r)
         poll(polled, SOURCES, (int)left);
         drain(r, OUT);
         drain(r, ERR);
-        r->c->signal = bench_child_signal();
+        r->c->signal = signals_take();
     }
 }
 
@@ -270,7 +229,7 @@ void bench_child_run(struct bench_child *c)
     c->status = 0;
     c->late = false;
     c->code = 0;
-    c->signal = bench_child_signal();
+    c->signal = signals_take();
     if (c->signal != 0)
         return;
     c->code = start(&r);

@@ -26,17 +26,8 @@ struct bench_child {
     int code;                       /* errno, if it could not be started */
 };
 
-/* From now on signals that end a program are taken by bench_child_run. false
- * after saying why not. */
-bool bench_child_init(void);
-
-/* As they were before. */
-void bench_child_fini(void);
-
-/* Runs the program, in a process group of its own that is gone afterwards. */
+/* Runs the program, in a process group of its own that is gone afterwards.
+ * Between signals_open and signals_close. */
 void bench_child_run(struct bench_child *c);
-
-/* A signal that came since, or 0. */
-int bench_child_signal(void);
 
 #endif

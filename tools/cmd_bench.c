@@ -12,6 +12,7 @@
 #include "bench.h"
 #include "bench_child.h"
 #include "mem.h"
+#include "signals.h"
 #include "text.h"
 
 #define ROUNDS 7
@@ -229,7 +230,7 @@ static int bench(struct asked *a)
     struct bench *b = &a->bench;
     int status;
 
-    if (!bench_child_init())
+    if (!signals_open("bench"))
         return TOOL_FAILURE;
     if (!bench_look(b) || !bench_arrange(b)) {
         status = tool_failure("bench", "out of memory");
@@ -239,10 +240,10 @@ static int bench(struct asked *a)
     } else {
         status = bench_play(b);
         bench_regimes(b);
-        bench_child_fini();         /* a second Ctrl-C ends it */
+        signals_close();            /* a second Ctrl-C ends it */
         status = tell(a, status);
     }
-    bench_child_fini();
+    signals_close();
     return status;
 }
 

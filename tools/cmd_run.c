@@ -4,62 +4,14 @@
  */
 #include "tool.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "launch.h"
-#include "mistakes.h"
-#include "setup.h"
+#include "program.h"
 
 struct run {
     const char *file;               /* NULL: $MOIRAI_CONFIG, or none */
     bool json;
     char **program;                 /* NULL-terminated */
 };
-
-static int check_config(const struct run *r)
-{
-    struct moirai_config config = { .size = sizeof config, .file = r->file };
-    struct mo_report report = { .list = NULL };
-    struct json j = { .comma = false };
-    struct mo_setup *s = NULL;
-    int rc = mo_setup_read(&config, MO_SETUP_CAUTIOUS, &s, &report);
-
-    if (rc == -ENOMEM)
-        rc = tool_failure("run", "out of memory");
-    else if (rc != 0)
-        rc = TOOL_CONFIG;
-    if (rc == TOOL_CONFIG && r->json) {
-        json_open(&j, '{');
-        json_key(&j, "mistakes");
-        mistakes_json(&j, &report);
-        json_close(&j, '}');
-        json_end();
-    } else if (rc == TOOL_CONFIG) {
-        mistakes_print(&report);
-    }
-    mo_setup_close(s);
-    mo_report_fini(&report);
-    return rc;
-}
-
-/* The program may change its directory before it starts a runtime. */
-static int export_config(const struct run *r)
-{
-    const char *file = r->file != NULL ? r->file : getenv("MOIRAI_CONFIG");
-    char *path;
-    int rc;
-
-    if (file == NULL || file[0] == '\0')
-        return 0;
-    path = realpath(file, NULL);
-    rc = path != NULL ? setenv("MOIRAI_CONFIG", path, 1) : -1;
-    if (rc != 0)
-        tool_failure("run", "%s: %s", file, strerror(errno));
-    free(path);
-    return rc;
-}
 
 int cmd_run(int argc, char **argv)
 {
@@ -87,8 +39,8 @@ int cmd_run(int argc, char **argv)
     if (flag == -1)
         return tool_usage("run", "which program?");
     r.program = argv + args.next - 1;
-    rc = check_config(&r);
-    if (rc == 0 && export_config(&r) != 0)
+    rc = program_check("run", r.file, r.json);
+    if (rc == 0 && program_export("run", r.file) != 0)
         rc = TOOL_FAILURE;
     return rc == 0 ? launch(r.program) : rc;
 }

@@ -232,7 +232,17 @@ void mo_sim_unpark(struct mo_parker *parker)
     parker->sim->token = true;
 }
 
-/* To spin is no choice: among given ones, that would have no end. */
+/* Others first: this one goes on, but has nothing to do. That is no choice:
+ * among given ones, it would have no end. */
+static void give_way(struct mo_sim *sim)
+{
+    fall(sim);
+    if (sim->chooser.config.strategy == MOIRAI_SIM_GIVEN)
+        hand_over_to(sim, neighbour(sim));
+    else
+        hand_over(sim);
+}
+
 bool mo_sim_relax(void)
 {
     struct mo_sim *sim = mo_self_sim;
@@ -240,11 +250,7 @@ bool mo_sim_relax(void)
     if (sim == NULL)
         return false;
     sim->clock += SIM_TICK;
-    fall(sim);
-    if (sim->chooser.config.strategy == MOIRAI_SIM_GIVEN)
-        hand_over_to(sim, neighbour(sim));
-    else
-        hand_over(sim);
+    give_way(sim);
     return true;
 }
 
@@ -325,14 +331,13 @@ static void sim_join(struct mo_os *os, struct mo_thread *thread)
 
     self->parked = true;
     while (!thread->sim->ended) {
-        fall(sim);
         self->until = sim->clock;   /* may be chosen, to look again */
         if (count_runnable(sim) == 1) {
             self->until = MOIRAI_NEVER;     /* time passes for the others */
             pass_time(sim);
             self->until = sim->clock;       /* who may end at once */
         }
-        hand_over(sim);
+        give_way(sim);
     }
     self->parked = false;
 }

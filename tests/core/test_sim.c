@@ -270,3 +270,16 @@ TEST(sim, says_where_it_cannot_write_its_choices)
                         "such file or directory");
     CHECK(mo_os_here()->sim == NULL);
 }
+
+TEST(sim, says_where_it_cannot_write_its_events)
+{
+    static const char *const set[] = { "runtime.trace_file=/nowhere/events",
+                                       NULL };
+    struct moirai_config config = { .size = sizeof config, .set = set };
+    struct moirai_runtime *rt = NULL;
+    struct moirai_error err = { .text = "" };
+
+    CHECK_EQ(moirai_start(&rt, &config, &err), -ENOENT);
+    CHECK_STR(err.text, "runtime.trace_file: /nowhere/events cannot be "
+                        "written: No such file or directory");
+}

@@ -119,13 +119,15 @@ _moirai_list() {
     compopt -o nospace 2>/dev/null
 }
 
-# Which of `words` is the program that `run` starts, or more than there are.
+# Which of `words` is the program that `run` or `sim` starts, or more than there
+# are.
 _moirai_program() {
     local i
 
     for ((i = $1; i < ${#words[@]}; i++)); do
         case ${words[i]} in
-        -c | --config | -s | --set) ((i++)) ;;
+        -c | --config | -s | --set | -[nJSdbtT] | --seeds | --jobs | \
+            --strategy | --depth | --bound | --timeout | --trace) ((i++)) ;;
         --) ((i++)); break ;;
         -*) ;;
         *) break ;;
@@ -172,7 +174,7 @@ _moirai() {
             printf '%s\n' --help --json --version)
         return
     fi
-    if [[ $command == run ]]; then
+    if [[ $command == run || $command == sim ]]; then
         program=$(_moirai_program $((first + 1)))
         if ((program < ${#words[@]})); then
             _moirai_run "$program"
@@ -184,12 +186,18 @@ _moirai() {
     *:--set=*) _moirai_set "$tool" "${cur#--set=}" "${piece#--set=}" ;;
     -c:* | --config:*) _moirai_files "$piece" 'yaml|yml' ;;
     *:--config=*) _moirai_files "${piece#--config=}" 'yaml|yml' ;;
+    -S:* | --strategy:*)
+        if [[ $command == sim ]]; then
+            _moirai_offer "$cur" < <(printf '%s\n' random pct)
+        else
+            compopt -o default 2>/dev/null
+        fi ;;
     -o:* | --only:*) _moirai_list "$tool" questions "$piece" ;;
     *:--only=*) _moirai_list "$tool" questions "${piece#--only=}" ;;
     -p:* | --peers:*) _moirai_list "$tool" peers "$piece" ;;
     *:--peers=*) _moirai_list "$tool" peers "${piece#--peers=}" ;;
     -f:* | --questions:*) _moirai_files "$piece" 'yaml|yml' ;;
-    -S:* | --save:* | -m:* | --markdown:* | -g:* | --svg:* | -d:* | --programs:*)
+    --save:* | -T:* | --trace:* | -m:* | --markdown:* | -g:* | --svg:* | -d:* | --programs:*)
         compopt -o default 2>/dev/null ;;
     *:-*) _moirai_offer "$cur" < <(_moirai_options "$tool" "$command") ;;
     *)

@@ -1,0 +1,149 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# test_sim.sh - what `moirai sim` finds, says and leaves behind.
+#
+# Runs in the build directory; prints TAP.
+set -u
+
+here=$(pwd)
+moirai=${MOIRAI:-$here/tools/moirai}
+json=${JSON_CHECK:-$here/tests/tools/json_check}
+bugs=$here/tests/planted/bugs
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+unset MOIRAI_CONFIG MOIRAI_SET
+cd "$dir" || exit 1
+
+n=0
+# is STATUS DESCRIPTION
+is() {
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $n - $2"
+    else
+        sed 's/^/# out: /' out
+        sed 's/^/# err: /' err
+        echo "not ok $n - $2"
+    fi
+}
+# ends STATUS COMMAND...
+ends() {
+    wanted=$1
+    shift
+    "$@" > out 2> err
+    status=$?
+    [ $status -eq "$wanted" ] && return 0
+    echo "# ended in $status, not $wanted: $*"
+    return 1
+}
+said() { grep -qF -- "$1" out; }
+complained() { grep -qF -- "$1" err; }
+program() {
+    printf '#!/bin/sh\n%s\n' "$2" > "$1"
+    chmod +x "$1"
+}
+
+echo "1..17"
+
+# --- what is found ---------------------------------------------------------
+
+ends 0 "$moirai" sim -n 5 "$here/examples/hello" &&
+    said "5 seeds: no failure" && [ ! -s err ]
+is $? "nothing fails where nothing is wrong"
+
+ends 1 "$moirai" sim -n 100 -J 2 -s runtime.workers=3 "$bugs" double-close &&
+    grep -q '^seed [0-9]* failed: it ended with status 1$' out &&
+    said "    bugs: double-close shows" && said "it failed in the same way" &&
+    [ "$(wc -l < moirai-sim.trace)" -gt 5 ]
+is $? "a seed that fails is told, and replayed with its events"
+
+seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' out)
+replay=$(sed -n 's/^replay: moirai //p' out)
+mv moirai-sim.trace first.trace
+ends 1 sh -c "'$moirai' $replay" && complained "bugs: double-close shows"
+is $? "the command that it tells fails, too"
+
+ends 1 "$moirai" sim -n 100 -J 5 -T again.trace -s runtime.workers=3 "$bugs" \
+    double-close && said "seed $seed failed" && cmp first.trace again.trace
+is $? "the first that fails, however many run at a time; and so do its events"
+
+ends 1 "$moirai" sim -n "$seed..$seed" -s runtime.workers=3 "$bugs" \
+    double-close && said "seed $seed failed"
+is $? "seeds may be a range"
+
+ends 1 "$moirai" sim -s runtime.workers=3 -n 100 "$bugs" deadlock-by-order &&
+    said "it was killed by signal 6" &&
+    said "    moirai: simulator: everything waits for ever"
+is $? "so is one that waits for ever"
+
+# gone FILE: waits until each process whose number is in it has ended. Nobody
+# need have asked how.
+gone() {
+    while read -r pid; do
+        while grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$pid/status" \
+            2> /dev/null; do
+            sleep 0.1
+        done
+    done < "$1"
+}
+
+program slow "'$bugs' torn-pair; sleep 1000 & echo \$! >> slow.pids; wait"
+ends 1 "$moirai" sim -n 3 -t 1 ./slow && said "seed 1 failed: it still ran" &&
+    [ -s slow.pids ] && gone slow.pids
+is $? "so is one that does not end, of which nothing is left"
+
+ends 1 "$moirai" sim --json -n 100 -s runtime.workers=3 "$bugs" double-close &&
+    "$json" < out && said "\"seed\":$seed" && said '"again":true'
+is $? "all that as JSON"
+
+ends 1 "$moirai" sim -S pct -d 2 -n 300 -s runtime.workers=3 "$bugs" \
+    hoped-for-order && said "scheduler.strategy=pct -s scheduler.depth=2"
+is $? "by pct"
+
+# --- every schedule --------------------------------------------------------
+
+ends 0 "$moirai" sim -x -n 5000 "$bugs" double-close &&
+    said "schedules, all that there are: no failure"
+is $? "a mistake that no order of tasks shows is not found by all of them"
+
+ends 1 "$moirai" sim -x -n 100000 "$bugs" message-left &&
+    grep -q '^schedule [0-9]* failed' out && said scheduler.strategy=given
+is $? "one that an order shows is"
+
+ends 0 "$moirai" sim -x -n 1 "$bugs" double-close &&
+    said "1 schedule, there are more: no failure"
+is $? "it says when there are more"
+
+# --- what is wrong ---------------------------------------------------------
+
+ends 2 "$moirai" sim && ends 2 "$moirai" sim -n 5 &&
+    ends 2 "$moirai" sim -n 0 true && ends 2 "$moirai" sim -n 9..3 true &&
+    ends 2 "$moirai" sim -S chance true && ends 2 "$moirai" sim -t x true &&
+    ends 2 "$moirai" sim -s nonsense true
+is $? "wrong usage"
+
+echo "runtime: {workers: none}" > wrong.yaml
+ends 3 "$moirai" sim -c wrong.yaml true && complained wrong.yaml:1
+is $? "a wrong configuration"
+
+ends 1 "$moirai" sim true && complained "true: it started no runtime" &&
+    ends 1 "$moirai" sim false && complained "before it started a runtime" &&
+    ends 1 "$moirai" sim ./nowhere && complained "No such file or directory"
+is $? "what cannot be simulated is said, and no seed is blamed"
+
+# --- what is left ----------------------------------------------------------
+
+program endless "echo \$\$ >> pids; sleep 1000"
+: > pids
+"$moirai" sim -J 2 -t 100 ./endless > out 2> err &
+tool=$!
+while [ ! -s pids ]; do sleep 0.1; done
+kill -TERM $tool
+wait $tool
+[ $? -eq 143 ] && gone pids
+is $? "a signal ends it, and what it started"
+
+[ -z "$(ls -d "${TMPDIR:-/tmp}"/moirai-sim.* 2> err | while read -r folder; do
+    [ -O "$folder" ] && [ "$folder" -nt pids ] && echo "$folder"
+done)" ]
+is $? "no file is left behind"
