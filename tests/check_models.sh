@@ -219,6 +219,9 @@ plant mutex "who unlocks last does not wait for the one before" \
     's/^    wait_for_last(mutex);//' core/sync.c
 plant owned "a channel is shared before the others have fenced" \
     's/^    mo_os_barrier();.*//' core/chan.c
+plant solo "the worker does not look whether it is frozen" \
+    's/return waiter->solo && mo_load(&w->frozen) == 0/return waiter->solo/' \
+    core/single.c
 plant wait "a wait begins without looking for a cancellation" \
     's/if (!waiter->masked && mo_task_cancelled.*/if (0)/' core/wait.c
 plant gate "a select that others passed over waits all the same" \
@@ -251,6 +254,8 @@ if [ -n "${MO_TEST_LONG:-}" ]; then
         core/sync.c
     plant owned "nobody waits until the owner is outside" \
         's/mo_load(&c->owner->inside) != 0;)/false;)/' core/chan.c
+    plant solo "a freeze does not wait until the worker is outside" \
+        's/mo_load(&w->inside) != 0;)/false;)/' core/wait.c
     plant wait "the lock is dropped before the claim is open" \
         's/^    mo_swap(&waiter->claim, waiter->masked.*/    mo_word_unlock(lock);\n&\n    mo_word_lock(lock);/' \
         core/wait.c
