@@ -19,6 +19,7 @@
 #include <moirai/runtime.h>
 #include <moirai/scope.h>
 #include <moirai/select.h>
+#include <moirai/service.h>
 #include <moirai/simd.h>
 #include <moirai/span.h>
 #include <moirai/stage.h>
