@@ -211,6 +211,45 @@ static void lock(struct ends *ends, int64_t n)
     }
 }
 
+/* Far from its limit. */
+static void acquire(struct ends *ends, int64_t n)
+{
+    struct moirai_limit limit;
+
+    (void)ends;
+    need(moirai_limit_tokens(&limit, 1000000, 1000, 1000000));
+    for (int64_t i = 0; i < n; i++)
+        need(moirai_limit_acquire(&limit, 1, MOIRAI_NEVER));
+}
+
+static int next_of(void *message, void *arg)
+{
+    int64_t *left = arg;
+
+    *(int64_t *)message = *left;
+    return (*left)-- == 0 ? MOIRAI_STREAM_END : 0;
+}
+
+static int pass(void *message, void *arg)
+{
+    (void)message;
+    return nothing(arg);
+}
+
+/* Three tasks, with room for 64 messages between. */
+static void pipeline(struct ends *ends, int64_t n)
+{
+    int64_t left = n;
+
+    (void)ends;
+    need(MOIRAI_STREAM(MOIRAI_NEVER, NULL,
+        moirai_stream_generate(next_of, &left, MOIRAI_OF(int64_t)),
+        moirai_stream_async(64, 1),
+        moirai_stream_apply(pass, NULL),
+        moirai_stream_async(64, 1),
+        moirai_stream_each(pass, NULL)));
+}
+
 /* --- all of them ---------------------------------------------------------- */
 
 static const struct operation {
@@ -232,6 +271,8 @@ static const struct operation {
     { "receive", send, receive, NULL, false },
     { "pingpong", NULL, ping, NULL, true },
     { "mutex", NULL, lock, NULL, false },
+    { "limit-acquire", NULL, acquire, NULL, false },
+    { "pipeline", NULL, pipeline, NULL, false },
 };
 
 static struct moirai_chan *open_chan(const char *option)
