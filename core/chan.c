@@ -34,6 +34,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "box.h"
 #include "chosen.h"
 #include "log.h"
 #include "mem.h"
@@ -60,6 +61,13 @@ int mo_chan_element(const struct moirai_elem *given, struct moirai_elem *elem,
     if ((elem->align & (elem->align - 1)) != 0)
         return moirai_error_set(err, -EINVAL, "the element's alignment %u is "
                                 "not a power of two", elem->align);
+    if (elem->limit != 0 && elem->bytes > elem->limit)
+        return moirai_error_set(err, -EINVAL, "messages of %zu bytes at least "
+                                "and %zu at most: see MOIRAI_ELEM_BYTES",
+                                elem->bytes, elem->limit);
+    if (elem->limit > PTRDIFF_MAX / 2)
+        return moirai_error_set(err, -EINVAL, "messages of up to %zu bytes are "
+                                "too long", elem->limit);
     return 0;
 }
 
@@ -67,9 +75,13 @@ int mo_chan_element(const struct moirai_elem *given, struct moirai_elem *elem,
 static int open_state(struct mo_chan *c, const void *config,
                       struct moirai_error *err)
 {
-    size_t size = c->ops->state_size(config, &c->elem);
+    bool stores = c->elem.limit == 0 || (c->ops->flags & MOIRAI_CHAN_LOANS);
+    size_t size = stores ? c->ops->state_size(config, &c->elem) : 0;
     int rc;
 
+    if (!stores)
+        return moirai_error_set(err, -EINVAL, "channel plugin %s stores copies "
+                                "only: see MOIRAI_ELEM", c->plugin);
     if (size == 0)
         return moirai_error_set(err, -EINVAL, "channel plugin %s cannot hold "
                                 "messages of %zu bytes, aligned to %u, as it "
@@ -92,15 +104,18 @@ static void close_state(struct mo_chan *c)
     mo_mem_free(c->state);
 }
 
-/* What is left when the channel goes is popped into it, one by one. */
-static int open_scratch(struct mo_chan *c, struct moirai_error *err)
+/* Room for messages: what is left when the channel goes is popped into it one
+ * by one; and where those are that are not copied. */
+static int open_room(struct mo_chan *c, struct moirai_error *err)
 {
     size_t align = c->elem.align < 16 ? 16 : c->elem.align;
 
-    if (c->rendezvous)
-        return 0;
-    c->scratch = mo_mem_alloc(c->bytes, align);
-    if (c->scratch == NULL)
+    if (!c->rendezvous)
+        c->scratch = mo_mem_alloc(c->bytes, align);
+    if (c->elem.limit != 0)
+        c->boxes = mo_boxes_open(&c->elem, c->ops->capacity(c->state));
+    if ((c->scratch == NULL && !c->rendezvous)
+        || (c->boxes == NULL && c->elem.limit != 0))
         return moirai_error_set(err, -ENOMEM, "out of memory");
     return 0;
 }
@@ -118,7 +133,7 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     c->ops = chosen->ops;
     c->plugin = chosen->plugin->name;
     c->elem = *elem;
-    c->bytes = elem->bytes;
+    c->bytes = moirai_elem_stored(elem);
     if (rt->owning)
         c->owner = rt->workers[0];
     rc = open_state(c, chosen->config, err);
@@ -131,22 +146,31 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     c->views = c->ops->attach != NULL;
     if (c->ops->flags & MOIRAI_CHAN_RING)
         c->ring = c->state;
-    rc = open_scratch(c, err);
+    rc = open_room(c, err);
     if (rc == 0)
         rc = mo_spill_open(c, chosen->overflow, err);
     if (rc != 0)
-        goto out_scratch;
+        goto out_room;
     if (c->spill != NULL)
         c->ring = NULL;
     *made = c;
     return 0;
 
-out_scratch:
+out_room:
+    mo_boxes_close(c->boxes);
     mo_mem_free(c->scratch);
     close_state(c);
 out_chan:
     mo_mem_free(c);
     return rc;
+}
+
+void mo_chan_drop(struct mo_chan *c, void *stored)
+{
+    if (c->boxes != NULL)
+        mo_box_drop(*(void **)stored);
+    else
+        c->elem.drop(stored, c->elem.ctx);
 }
 
 void mo_chan_destroy(struct mo_chan *c)
@@ -155,8 +179,8 @@ void mo_chan_destroy(struct mo_chan *c)
 
     while (!c->rendezvous && c->pop(c->state, NULL, c->scratch, 1) == 1) {
         dropped++;
-        if (c->elem.drop != NULL)
-            c->elem.drop(c->scratch, c->elem.ctx);
+        if (mo_chan_destroys(c))
+            mo_chan_drop(c, c->scratch);
     }
     if (dropped != 0)
         mo_log(MOIRAI_LOG_DEBUG, "channel %s: %llu of %llu messages were "
@@ -165,6 +189,7 @@ void mo_chan_destroy(struct mo_chan *c)
                (unsigned long long)dropped, (unsigned long long)c->sent);
     close_state(c);
     mo_spill_close(c);
+    mo_boxes_close(c->boxes);
     mo_mem_free(c->name);
     mo_mem_free(c->scratch);
     mo_mem_free(c);
@@ -195,6 +220,8 @@ const char *mo_chan_differs(struct mo_chan *c, const struct moirai_elem *elem)
     if (what == NULL && own->drop == NULL) {
         c->elem.drop = elem->drop;
         c->elem.ctx = elem->ctx;
+        if (c->boxes != NULL)
+            mo_boxes_destructor(c->boxes, elem);
     }
     mo_chan_unlock(c);
     return what;
@@ -207,6 +234,8 @@ int mo_chan_attach(struct mo_chan *c, uint32_t mode,
 
     endpoint->to = c;
     endpoint->mode = mode | (c->ops->can != NULL ? MO_CHAN_CAN : 0);
+    if (c->boxes == NULL)
+        endpoint->mode |= mode * (MO_CHAN_COPIES_IN / MOIRAI_SEND);
     endpoint->references = 1;
     mo_chan_lock(c);
     if (c->ops->attach != NULL)

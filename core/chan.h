@@ -13,6 +13,7 @@
 #include "setup.h"
 #include "worker.h"
 
+struct mo_boxes;
 struct mo_name;
 struct mo_spill;
 
@@ -29,11 +30,13 @@ struct mo_chan {
                                      * from endpoint to endpoint */
     MO_ATOMIC(uint32_t) owned;      /* set under the lock */
     struct mo_worker *owner;        /* constant; NULL: there is none */
-    size_t bytes;                   /* of a message; constant, as are: */
+    size_t bytes;                   /* of what is stored; constant, as are: */
     size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
     size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
     void *state;
     struct moirai_ring *ring;       /* the state, if it is one; or NULL */
+    struct mo_boxes *boxes;         /* NULL: copies are stored; else where
+                                     * messages are */
     struct mo_spill *spill;         /* NULL: it drops nothing, and waits */
     struct mo_queue senders;        /* waiting; not empty: the store refused */
     struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
@@ -51,13 +54,17 @@ struct mo_chan {
     struct moirai_elem elem;        /* constant but for drop and ctx */
 };
 
-/* In the mode of an endpoint: its discipline can tell what it could do. */
+/* In the mode of an endpoint: its discipline can tell what it could do; its
+ * channel stores copies, and it sends, or receives, so that one look is enough
+ * to tell whether a message may go straight from a buffer to the store. */
 #define MO_CHAN_CAN 4u
+#define MO_CHAN_COPIES_IN 8u
+#define MO_CHAN_COPIES_OUT 16u
 
 struct moirai_chan {                /* constant, but for what says so */
     struct mo_chan *to;
     void *view;                     /* the discipline's, filled by attach */
-    uint32_t mode;                  /* and MO_CHAN_CAN */
+    uint32_t mode;                  /* and MO_CHAN_... */
     MO_ATOMIC(uint32_t) references;
     struct moirai_event *told;      /* of drops; NULL: none; by the lock, as */
     struct moirai_chan *told_next;  /* is who else is told */
@@ -121,6 +128,15 @@ static inline void mo_chan_unlock(struct mo_chan *c)
 int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
                    const struct moirai_elem *elem, struct mo_chan **made,
                    struct moirai_error *err);
+
+/* Must a message that nobody receives be destroyed? */
+static inline bool mo_chan_destroys(const struct mo_chan *c)
+{
+    return c->elem.drop != NULL || c->boxes != NULL;
+}
+
+/* Destroys one, as it was stored. No lock is held. */
+void mo_chan_drop(struct mo_chan *c, void *stored);
 
 /* Ends one that has no endpoints; drops what is stored. */
 void mo_chan_destroy(struct mo_chan *c);

@@ -16,14 +16,15 @@
 #include <errno.h>
 
 #include "leave.h"
+#include "loan.h"
 
 #define MO_INLINE inline __attribute__((always_inline))
 
-/* Is this a task that may do so? */
+/* Is this a task that may do so? `bit` is what the endpoint's mode has then. */
 static inline bool is_plain(const struct mo_worker *w,
-                            const struct moirai_chan *chan, uint32_t mode)
+                            const struct moirai_chan *chan, uint32_t bit)
 {
-    return w->task != NULL && chan != NULL && (chan->mode & mode) != 0
+    return w->task != NULL && chan != NULL && (chan->mode & bit) != 0
         && !mo_task_cancelled(w->task);
 }
 
@@ -442,14 +443,36 @@ int mo_recv_now(struct moirai_chan *chan, void *message)
     return 0;
 }
 
-int moirai_chan_send(struct moirai_chan *chan, const void *message,
-                     int64_t deadline_ns)
+/* From a buffer to a store that may not be one of copies. */
+static MO_COLD int send_copy(struct moirai_chan *chan, const void *message,
+                             int64_t deadline_ns)
+{
+    if (chan != NULL && chan->to->boxes != NULL)
+        return mo_loan_copy_in(chan, message, MO_LOAN_WHOLE, deadline_ns);
+    return send_apart(chan, message, deadline_ns);
+}
+
+static MO_COLD int recv_copy(struct moirai_chan *chan, void *message,
+                             int64_t deadline_ns)
+{
+    int64_t n;
+
+    if (chan == NULL || chan->to->boxes == NULL)
+        return recv_apart(chan, message, deadline_ns);
+    n = mo_loan_copy_out(chan, message, MO_LOAN_WHOLE, deadline_ns);
+    return n < 0 ? (int)n : 0;
+}
+
+/* `bit`: MO_CHAN_COPIES_IN, or MOIRAI_SEND for what is stored as it comes. */
+static MO_INLINE int send_one(struct moirai_chan *chan, const void *message,
+                              int64_t deadline_ns, uint32_t bit)
 {
     struct mo_worker *w = mo_here();
     struct mo_chan *c;
 
-    if (__builtin_expect(!is_plain(w, chan, MOIRAI_SEND), 0))
-        return send_apart(chan, message, deadline_ns);
+    if (__builtin_expect(!is_plain(w, chan, bit), 0))
+        return bit == MOIRAI_SEND ? send_apart(chan, message, deadline_ns)
+                                  : send_copy(chan, message, deadline_ns);
     c = chan->to;
     if (!mo_chan_enter(c, w))
         return send_shared(chan, message, deadline_ns);
@@ -467,14 +490,15 @@ int moirai_chan_send(struct moirai_chan *chan, const void *message,
     return 0;
 }
 
-int moirai_chan_recv(struct moirai_chan *chan, void *message,
-                     int64_t deadline_ns)
+static MO_INLINE int recv_one(struct moirai_chan *chan, void *message,
+                              int64_t deadline_ns, uint32_t bit)
 {
     struct mo_worker *w = mo_here();
     struct mo_chan *c;
 
-    if (__builtin_expect(!is_plain(w, chan, MOIRAI_RECV), 0))
-        return recv_apart(chan, message, deadline_ns);
+    if (__builtin_expect(!is_plain(w, chan, bit), 0))
+        return bit == MOIRAI_RECV ? recv_apart(chan, message, deadline_ns)
+                                  : recv_copy(chan, message, deadline_ns);
     c = chan->to;
     if (!mo_chan_enter(c, w))
         return recv_shared(chan, message, deadline_ns);
@@ -490,4 +514,27 @@ int moirai_chan_recv(struct moirai_chan *chan, void *message,
     mo_store(&w->inside, 0);
     mo_count(&w->count.received, 1);
     return 0;
+}
+
+int moirai_chan_send(struct moirai_chan *chan, const void *message,
+                     int64_t deadline_ns)
+{
+    return send_one(chan, message, deadline_ns, MO_CHAN_COPIES_IN);
+}
+
+int moirai_chan_recv(struct moirai_chan *chan, void *message,
+                     int64_t deadline_ns)
+{
+    return recv_one(chan, message, deadline_ns, MO_CHAN_COPIES_OUT);
+}
+
+int mo_send_stored(struct moirai_chan *chan, const void *stored,
+                   int64_t deadline_ns)
+{
+    return send_one(chan, stored, deadline_ns, MOIRAI_SEND);
+}
+
+int mo_recv_stored(struct moirai_chan *chan, void *stored, int64_t deadline_ns)
+{
+    return recv_one(chan, stored, deadline_ns, MOIRAI_RECV);
 }

@@ -26,6 +26,7 @@
 
 #include <moirai/event.h>
 
+#include "box.h"
 #include "log.h"
 #include "mem.h"
 #include "runtime.h"
@@ -39,7 +40,7 @@ static void retire(struct moirai_chan_sink *sink, const void *message)
     struct mo_spill *s = (struct mo_spill *)sink;
     struct mo_chan *c = s->chan;
 
-    if (c->elem.drop == NULL)
+    if (!mo_chan_destroys(c))
         return;
     if (s->length == s->room)
         mo_panic("channel plugin %s discards more messages than it was given",
@@ -59,6 +60,12 @@ static void drop(struct moirai_chan_sink *sink, const void *message)
         moirai_event_set(chan->told);
 }
 
+static void share(struct moirai_chan_sink *sink, const void *message)
+{
+    (void)sink;
+    mo_box_share(*(void *const *)message);
+}
+
 int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
 {
     bool drops = policy == MO_SPILL_OLDEST || policy == MO_SPILL_NEWEST;
@@ -75,6 +82,7 @@ int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)
         return moirai_error_set(err, -ENOMEM, "out of memory");
     s->sink.drop = drop;
     s->sink.retire = retire;
+    s->sink.share = share;
     s->chan = c;
     s->policy = policy;
     c->spill = s;
@@ -99,7 +107,7 @@ static size_t make_room(struct mo_spill *s, size_t n)
     size_t room = s->room + n;
     char *at = NULL;
 
-    if (c->elem.drop == NULL || s->room - s->length >= n)
+    if (!mo_chan_destroys(c) || s->room - s->length >= n)
         return n;
     if (room >= n && room <= PTRDIFF_MAX / bytes)
         at = mo_mem_alloc(room * bytes, align);
@@ -183,7 +191,7 @@ void mo_spill_destroy(struct mo_chan *c, struct mo_scraps *scraps)
     char *at = scraps->at;
 
     for (size_t i = 0; i < scraps->length; i++)
-        c->elem.drop(at + i * c->bytes, c->elem.ctx);
+        mo_chan_drop(c, at + i * c->bytes);
     if (scraps->room * c->bytes <= KEEP_BYTES) {
         mo_chan_lock(c);
         if (s->at == NULL) {

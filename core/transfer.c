@@ -48,6 +48,7 @@
 
 #include <errno.h>
 
+#include "loan.h"
 #include "runtime.h"
 #include "spill.h"
 #include "task.h"
@@ -485,6 +486,8 @@ int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
 
     if (rc != 0 || n == 0)
         return rc;
+    if (chan->to->boxes != NULL)
+        return mo_loan_batch_in(chan, messages, n, deadline_ns);
     mo_chan_lock(chan->to);
     rc = mo_send_rest(&from, deadline_ns);
     n -= from.left;
@@ -506,6 +509,8 @@ int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
         rc = -EINVAL;
     if (rc != 0 || max == 0)
         return rc;
+    if (chan->to->boxes != NULL)
+        return mo_loan_batch_out(chan, messages, min, max, deadline_ns);
     mo_chan_lock(chan->to);
     rc = mo_recv_rest(&to, until);
     max -= to.left;

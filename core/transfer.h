@@ -86,6 +86,13 @@ int mo_send_rest(struct mo_lent *from, int64_t deadline_ns);
  * and dropped here. */
 int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns);
 
+/* One message as it is stored: where messages are loaned, the address of one.
+ * As moirai_chan_send and moirai_chan_recv, which these are otherwise. */
+int mo_send_stored(struct moirai_chan *chan, const void *stored,
+                   int64_t deadline_ns);
+int mo_recv_stored(struct moirai_chan *chan, void *stored,
+                   int64_t deadline_ns);
+
 /* The store has changed: serves those who wait for it. No lock is held. */
 void mo_chan_settle(struct mo_chan *c);
 

@@ -12,9 +12,9 @@
  * still received, then receivers get -EPIPE, and senders get -EPIPE at once. A
  * channel is also closed when its last sending endpoint has been put.
  *
- * Messages are bytes, copied in and out. A send that returned 0 has taken its
- * message; on an error the caller still owns it. What nobody received when the
- * channel goes is given to the element's `drop`.
+ * Messages are bytes, copied in and out (or not at all: moirai/loan.h). A send
+ * that returned 0 has taken its message; on an error the caller still owns it.
+ * What nobody received when the channel goes is given to the element's `drop`.
  *
  * Who has waited longest is served first. A deadline that is past does not
  * keep an operation from going on at once if it can. A cancelled task gets
@@ -22,8 +22,8 @@
  * channel ends; only with MOIRAI_NOW it may go on.
  *
  * Thread: any function may be called from tasks and plain threads, and one
- * endpoint may be used by several at once. NULL in place of an endpoint is
- * -EBADF.
+ * endpoint may be used by several at once; none from a signal handler, since
+ * they take locks. NULL in place of an endpoint is -EBADF.
  *
  * A channel that is full makes senders wait, unless its option `overflow` says
  * otherwise: drop-oldest (what would have been received next goes), drop-newest
@@ -53,7 +53,9 @@ struct moirai_elem {
     uint32_t size;                  /* sizeof(struct moirai_elem) */
     uint32_t align;                 /* of one message; 0: 16 */
     size_t bytes;                   /* of one message; 0: only the event */
-    size_t limit;                   /* 0: messages are all `bytes` long */
+    size_t limit;                   /* 0: copies are stored. Else messages are
+                                     * `bytes` to `limit` long, and stored by
+                                     * reference: see moirai/loan.h */
     void (*drop)(void *message, void *ctx);     /* NULL: nothing to free. May
                                      * wait; must not end its task */
     void *ctx;
@@ -65,6 +67,15 @@ struct moirai_elem {
 #define MOIRAI_ELEM(type)                                                     \
     { sizeof(struct moirai_elem), (uint32_t)__alignof__(type), sizeof(type),  \
       0, NULL, NULL, NULL, 0 }
+
+/* That of messages of a C type which are not copied: moirai/loan.h. */
+#define MOIRAI_ELEM_LOANED(type)                                              \
+    { sizeof(struct moirai_elem), (uint32_t)__alignof__(type), sizeof(type),  \
+      sizeof(type), NULL, NULL, NULL, 0 }
+
+/* That of messages of `least` to `most` (not 0) bytes. */
+#define MOIRAI_ELEM_BYTES(least, most)                                        \
+    { sizeof(struct moirai_elem), 0, (least), (most), NULL, NULL, NULL, 0 }
 
 #define MOIRAI_SEND 1u
 #define MOIRAI_RECV 2u
@@ -146,6 +157,25 @@ int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
  * more than max. Can wait. */
 int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
                                size_t min, size_t max, int64_t deadline_ns);
+
+/* Sends a message of so many bytes, for channels whose messages vary in length.
+ * As moirai_chan_send, and -EMSGSIZE: the element does not allow that length;
+ * -ENOMEM. Can wait. */
+int moirai_chan_send_bytes(struct moirai_chan *chan, const void *message,
+                           size_t bytes, int64_t deadline_ns);
+
+/* Receives one into memory for `room` bytes. Its length; else as
+ * moirai_chan_recv; -EMSGSIZE: there may be longer ones than that, and nothing
+ * was received. Can wait. */
+int64_t moirai_chan_recv_bytes(struct moirai_chan *chan, void *message,
+                               size_t room, int64_t deadline_ns);
+
+/* Copies the first `room` bytes of the message that would be received next, and
+ * leaves it where it is; another receiver may get it meanwhile. Its length;
+ * -EAGAIN: there is none now; -EPIPE, -EOVERFLOW, -EBADF, -ECHILD as
+ * moirai_chan_recv; -ENOTSUP: the discipline cannot tell. What a message points
+ * to is only its receiver's to look at. Does not wait. */
+int64_t moirai_chan_peek(struct moirai_chan *chan, void *message, size_t room);
 
 /* Messages stored now. Any thread; does not wait. */
 size_t moirai_chan_length(struct moirai_chan *chan);

@@ -51,6 +51,26 @@ extern "C" {
                                      * messages there, and takes them out,
                                      * without a call */
 
+#define MOIRAI_CHAN_LOANS 8u        /* it stores messages by reference where
+                                     * the element has a limit; see below */
+
+/* Where elem->limit is not 0, what is stored is a pointer to a message, which
+ * may vary in length, from elem->bytes to elem->limit: push and pop move arrays
+ * of such pointers, and a discipline that looks into messages follows them. One
+ * that does not say MOIRAI_CHAN_LOANS is not asked to. Bytes and alignment of
+ * what is stored: */
+static inline size_t moirai_elem_stored(const struct moirai_elem *elem)
+{
+    return elem->limit != 0 ? sizeof(void *) : elem->bytes;
+}
+
+static inline size_t moirai_elem_boundary(const struct moirai_elem *elem)
+{
+    if (elem->limit != 0)
+        return sizeof(void *);
+    return elem->align != 0 ? elem->align : 16;
+}
+
 /* Messages side by side in one block of memory, [head, head + length) modulo
  * capacity; under the core's lock. */
 struct moirai_ring {
@@ -119,6 +139,9 @@ struct moirai_chan_sink {
 
     /* All who should have got it did. */
     void (*retire)(struct moirai_chan_sink *sink, const void *message);
+
+    /* By reference only: this pop gives it out, and it stays stored. */
+    void (*share)(struct moirai_chan_sink *sink, const void *message);
 };
 
 struct moirai_chan_ops {
@@ -126,8 +149,7 @@ struct moirai_chan_ops {
     uint32_t reserved;
 
     /* Required. Bytes of state for this configuration and element; 0 if it
-     * cannot be: too large, a size that is no multiple of the alignment, a
-     * variable length that is not supported. */
+     * cannot be: too large, a size that is no multiple of the alignment. */
     size_t (*state_size)(const void *config, const struct moirai_elem *elem);
 
     /* Required. 0, or a negative errno with *err filled, leaving nothing.
@@ -152,7 +174,8 @@ struct moirai_chan_ops {
 
     /* Optional, all three or none. Room for one element in place: reserve
      * gives its address or NULL when full; commit makes it a message, abort
-     * gives the room back. */
+     * gives the room back. For stores whose place matters, as in memory that
+     * processes share; loans (moirai/loan.h) do not need them. */
     void *(*reserve)(void *state, void *endpoint);
     void (*commit)(void *state, void *endpoint, void *slot);
     void (*abort)(void *state, void *endpoint, void *slot);
@@ -186,6 +209,10 @@ struct moirai_chan_ops {
     /* Optional, if there is attach. Asked when an endpoint has nothing to
      * give: 0, or the negative errno that says why it never will have. */
     int (*ended)(void *state, void *endpoint);
+
+    /* Optional; not of a concurrent one. What a pop through this endpoint would
+     * give first, where it is stored; NULL: nothing. Changes nothing. */
+    const void *(*peek)(void *state, void *endpoint);
 };
 
 #ifdef __cplusplus

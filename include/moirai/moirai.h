@@ -13,6 +13,7 @@
 #include <moirai/fork.h>
 #include <moirai/future.h>
 #include <moirai/limit.h>
+#include <moirai/loan.h>
 #include <moirai/par.h>
 #include <moirai/resource.h>
 #include <moirai/retry.h>

@@ -66,7 +66,8 @@ struct moirai_case {
     void *core[9];
 };
 
-/* Initialisers; `message` points to the element, `result` to an int. */
+/* Initialisers; `message` points to the element, or where messages are loaned
+ * to a `void *`; `result` to an int. */
 #define MOIRAI_ON_SEND(chan, message)                                         \
     moirai_case_(MOIRAI_CASE_SEND, (chan), (message), 0)
 #define MOIRAI_ON_RECV(chan, message)                                         \

@@ -51,6 +51,7 @@ struct broadcast {
     struct subscriber *subscribers;
     char *slots;
     size_t bytes;
+    bool by_reference;
     uint64_t capacity;
     uint64_t begin;
     uint64_t end;
@@ -80,7 +81,8 @@ static int broadcast_init(void *state, const void *config,
         return slots_refuse("broadcast", elem, conf->capacity, err);
     b->host = host;
     b->slots = slots_first(b, sizeof *b, elem);
-    b->bytes = elem->bytes;
+    b->bytes = moirai_elem_stored(elem);
+    b->by_reference = elem->limit != 0;
     b->capacity = conf->capacity;
     b->slow = conf->slow;
     b->late = conf->late;
@@ -240,6 +242,8 @@ static size_t broadcast_pop(void *state, void *endpoint, void *first, size_t n)
             leave_floor(b, s);
     }
     while (done < n && *at < b->end) {
+        if (b->by_reference && s != NULL)
+            b->sink->share(b->sink, slot(b, *at));
         moirai_ring_copy(slots_nth_room(first, done, b->bytes),
                          slot(b, (*at)++), b->bytes);
         done++;
@@ -282,6 +286,16 @@ static bool broadcast_can(void *state, void *endpoint, uint32_t mode)
     if (b->slow != SLOW_WAIT || b->end - b->begin < b->capacity)
         return true;
     return all_got_it(b);
+}
+
+static const void *broadcast_peek(void *state, void *endpoint)
+{
+    const struct broadcast *b = state;
+    const struct subscriber *s = endpoint;
+
+    if (s == NULL || left_for(b, s) == 0)
+        return NULL;
+    return slot(b, s->at > b->begin ? s->at : b->begin);
 }
 
 static uint64_t broadcast_missed(void *state, void *endpoint)
@@ -332,6 +346,7 @@ static const struct moirai_option broadcast_options[] = {
 };
 
 static const struct moirai_chan_ops broadcast_ops = {
+    .flags = MOIRAI_CHAN_LOANS,
     .state_size = broadcast_state_size,
     .init = broadcast_init,
     .fini = broadcast_fini,
@@ -345,6 +360,7 @@ static const struct moirai_chan_ops broadcast_ops = {
     .discard_to = broadcast_discard_to,
     .missed = broadcast_missed,
     .ended = broadcast_ended,
+    .peek = broadcast_peek,
 };
 
 MOIRAI_PLUGIN(chan, broadcast) = {

@@ -35,7 +35,7 @@ static int latest_init(void *state, const void *config,
     if (latest_state_size(config, elem) == 0)
         return slots_refuse("latest", elem, 1, err);
     l->message = slots_first(state, sizeof *l, elem);
-    l->bytes = elem->bytes;
+    l->bytes = moirai_elem_stored(elem);
     return 0;
 }
 
@@ -80,6 +80,14 @@ static size_t latest_pop(void *state, void *endpoint, void *first, size_t n)
     return 1;
 }
 
+static const void *latest_peek(void *state, void *endpoint)
+{
+    const struct latest *l = state;
+
+    (void)endpoint;
+    return l->stored ? l->message : NULL;
+}
+
 static size_t latest_length(void *state)
 {
     const struct latest *l = state;
@@ -102,7 +110,7 @@ static bool latest_can(void *state, void *endpoint, uint32_t mode)
 }
 
 static const struct moirai_chan_ops latest_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF,
+    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_LOANS,
     .state_size = latest_state_size,
     .init = latest_init,
     .fini = latest_fini,
@@ -111,6 +119,7 @@ static const struct moirai_chan_ops latest_ops = {
     .length = latest_length,
     .capacity = latest_capacity,
     .can = latest_can,
+    .peek = latest_peek,
     .discard_to = latest_discard_to,
 };
 

@@ -45,9 +45,12 @@ struct list {
     size_t per;                     /* messages in a segment */
 };
 
-/* How many messages may be stored; 0: not even one. */
-static size_t limit_of(const struct list_config *conf, size_t bytes)
+/* How many messages may be stored; 0: not even one. Those that vary in length
+ * count as if they were as long as can be. */
+static size_t limit_of(const struct list_config *conf,
+                       const struct moirai_elem *elem)
 {
+    size_t bytes = elem->limit != 0 ? elem->limit : elem->bytes;
     uint64_t limit = conf->limit != 0 ? conf->limit : SIZE_MAX;
 
     if (conf->limit_bytes != 0 && bytes != 0
@@ -62,7 +65,7 @@ static size_t list_state_size(const void *config,
     const struct list_config *conf = config;
 
     if (!slots_fit(elem) || elem->bytes > PTRDIFF_MAX / 2
-        || limit_of(conf, elem->bytes) == 0)
+        || limit_of(conf, elem) == 0)
         return 0;
     return sizeof(struct list);
 }
@@ -93,14 +96,15 @@ static int list_init(void *state, const void *config,
     struct list *l = state;
     size_t align = slots_align(elem);
 
-    if (slots_fit(elem) && limit_of(conf, elem->bytes) == 0)
+    if (slots_fit(elem) && limit_of(conf, elem) == 0)
         return moirai_error_set(err, -EINVAL, "list: limit_bytes is less than "
-                                "a message of %zu bytes", elem->bytes);
+                                "a message of %zu bytes",
+                                elem->limit != 0 ? elem->limit : elem->bytes);
     if (list_state_size(config, elem) == 0)
         return slots_refuse("list", elem, 1, err);
     l->host = host;
-    l->limit = limit_of(conf, elem->bytes);
-    l->bytes = elem->bytes;
+    l->limit = limit_of(conf, elem);
+    l->bytes = moirai_elem_stored(elem);
     l->align = align > 16 ? align : 16;
     l->offset = l->align;           /* more than the header */
     l->per = l->bytes != 0 ? SEGMENT_BYTES / l->bytes : 1;
@@ -240,6 +244,14 @@ static bool list_can(void *state, void *endpoint, uint32_t mode)
     return l->bytes == 0 || l->tail < l->per || has_spare(l);
 }
 
+static const void *list_peek(void *state, void *endpoint)
+{
+    const struct list *l = state;
+
+    (void)endpoint;
+    return l->length > 0 ? slot(l, l->first, l->head) : NULL;
+}
+
 static const struct moirai_option list_options[] = {
     { .name = "limit", .preset = "0",
       .help = "most messages that it holds; 0: any number",
@@ -253,7 +265,7 @@ static const struct moirai_option list_options[] = {
 };
 
 static const struct moirai_chan_ops list_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF,
+    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_LOANS,
     .state_size = list_state_size,
     .init = list_init,
     .fini = list_fini,
@@ -262,6 +274,7 @@ static const struct moirai_chan_ops list_ops = {
     .length = list_length,
     .capacity = list_capacity,
     .can = list_can,
+    .peek = list_peek,
 };
 
 MOIRAI_PLUGIN(chan, list) = {

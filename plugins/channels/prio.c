@@ -40,6 +40,7 @@ struct prio {
     uint64_t level_at;
     uint64_t level_bytes;
     uint64_t age;
+    bool by_reference;
     struct slots_queue queues[LEVELS_MAX];
 };
 
@@ -77,6 +78,7 @@ static int prio_init(void *state, const void *config,
     p->level_at = conf->level_at;
     p->level_bytes = conf->level_bytes;
     p->age = conf->age;
+    p->by_reference = elem->limit != 0;
     return 0;
 }
 
@@ -85,10 +87,14 @@ static void prio_fini(void *state)
     (void)state;
 }
 
+/* Of a message as it is stored. */
 static size_t level_of(const struct prio *p, const void *message)
 {
-    uint64_t level = slots_field(message, p->level_at, p->level_bytes);
+    uint64_t level;
 
+    if (p->by_reference)
+        message = *(const void *const *)message;
+    level = slots_field(message, p->level_at, p->level_bytes);
     return (size_t)(level < p->levels ? level : p->levels - 1);
 }
 
@@ -160,6 +166,16 @@ static size_t prio_pop(void *state, void *endpoint, void *first, size_t n)
     return done;
 }
 
+static const void *prio_peek(void *state, void *endpoint)
+{
+    const struct prio *p = state;
+    size_t level = turn(p);
+
+    (void)endpoint;
+    return level < LEVELS_MAX ? slots_slot(&p->slots, p->queues[level].head)
+                              : NULL;
+}
+
 static size_t prio_length(void *state)
 {
     const struct prio *p = state;
@@ -209,7 +225,7 @@ static const struct moirai_option prio_options[] = {
 };
 
 static const struct moirai_chan_ops prio_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF,
+    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_LOANS,
     .state_size = prio_state_size,
     .init = prio_init,
     .fini = prio_fini,
@@ -218,6 +234,7 @@ static const struct moirai_chan_ops prio_ops = {
     .length = prio_length,
     .capacity = prio_capacity,
     .can = prio_can,
+    .peek = prio_peek,
 };
 
 MOIRAI_PLUGIN(chan, prio) = {

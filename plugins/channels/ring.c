@@ -33,7 +33,7 @@ struct ring_config {
  * multiple of their alignment, and so the others are aligned too. */
 static size_t ring_align(const struct moirai_elem *elem)
 {
-    return elem->align != 0 ? elem->align : 16;
+    return moirai_elem_boundary(elem);
 }
 
 static size_t ring_state_size(const void *config,
@@ -41,19 +41,19 @@ static size_t ring_state_size(const void *config,
 {
     const struct ring_config *conf = config;
     size_t align = ring_align(elem);
+    size_t bytes = moirai_elem_stored(elem);
     size_t size = sizeof(struct moirai_ring);
 
     if ((align & (align - 1)) != 0)
         return 0;
-    if (elem->align != 0 && elem->bytes % align != 0)
+    if (elem->align != 0 && bytes % align != 0)
         return 0;
-    if (elem->limit > elem->bytes || conf->capacity > RING_MAX)
+    if (conf->capacity > RING_MAX)
         return 0;
     size += align - 1;
-    if (elem->bytes != 0 &&
-        conf->capacity > (PTRDIFF_MAX - size) / elem->bytes)
+    if (bytes != 0 && conf->capacity > (PTRDIFF_MAX - size) / bytes)
         return 0;
-    return size + (size_t)conf->capacity * elem->bytes;
+    return size + (size_t)conf->capacity * bytes;
 }
 
 static int ring_init(void *state, const void *config,
@@ -66,9 +66,6 @@ static int ring_init(void *state, const void *config,
     uintptr_t after = (uintptr_t)(r + 1);
 
     (void)host;
-    if (elem->limit > elem->bytes)
-        return moirai_error_set(err, -EINVAL,
-                                "ring: messages of varying length do not fit");
     if (ring_state_size(config, elem) == 0)
         return moirai_error_set(err, -EINVAL,
                                 "ring: %llu messages of %zu bytes, aligned to "
@@ -76,7 +73,7 @@ static int ring_init(void *state, const void *config,
                                 (unsigned long long)conf->capacity,
                                 elem->bytes, (size_t)align);
     r->slots = (char *)(r + 1) + (((after + align - 1) & ~(align - 1)) - after);
-    r->bytes = elem->bytes;
+    r->bytes = moirai_elem_stored(elem);
     r->capacity = (size_t)conf->capacity;
     return 0;
 }
@@ -169,6 +166,14 @@ static bool ring_can(void *state, void *endpoint, uint32_t mode)
     return r->length > 0;
 }
 
+static const void *ring_peek(void *state, void *endpoint)
+{
+    const struct moirai_ring *r = state;
+
+    (void)endpoint;
+    return r->length > 0 ? r->slots + r->head * r->bytes : NULL;
+}
+
 static void *ring_reserve(void *state, void *endpoint)
 {
     struct moirai_ring *r = state;
@@ -208,7 +213,7 @@ static const struct moirai_option ring_options[] = {
 };
 
 static const struct moirai_chan_ops ring_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_RING,
+    .flags = MOIRAI_CHAN_HANDOFF | MOIRAI_CHAN_RING | MOIRAI_CHAN_LOANS,
     .state_size = ring_state_size,
     .init = ring_init,
     .fini = ring_fini,
@@ -220,6 +225,7 @@ static const struct moirai_chan_ops ring_ops = {
     .commit = ring_commit,
     .abort = ring_abort,
     .can = ring_can,
+    .peek = ring_peek,
 };
 
 MOIRAI_PLUGIN(chan, ring) = {

@@ -38,7 +38,7 @@ struct slots_queue {
 
 static inline size_t slots_align(const struct moirai_elem *elem)
 {
-    return elem->align != 0 ? elem->align : 16;
+    return moirai_elem_boundary(elem);
 }
 
 /* Can messages of this kind lie side by side? */
@@ -46,8 +46,8 @@ static inline bool slots_fit(const struct moirai_elem *elem)
 {
     size_t align = slots_align(elem);
 
-    return (align & (align - 1)) == 0 && elem->limit <= elem->bytes
-        && (elem->align == 0 || elem->bytes % align == 0);
+    return (align & (align - 1)) == 0
+        && (elem->align == 0 || moirai_elem_stored(elem) % align == 0);
 }
 
 /* Bytes of a state of `own` bytes, `n` slots and `more` bytes for each; 0: it
@@ -57,16 +57,16 @@ static inline size_t slots_state_size(size_t own,
                                       uint64_t n, size_t more)
 {
     size_t align = slots_align(elem);
+    size_t bytes = moirai_elem_stored(elem);
 
     if (!slots_fit(elem) || n > SLOTS_MAX)
         return 0;
     own += align + 16;              /* after the state; after the slots */
-    if (elem->bytes > PTRDIFF_MAX - own - more)
+    if (bytes > PTRDIFF_MAX - own - more)
         return 0;
-    if (elem->bytes + more != 0
-        && n > (PTRDIFF_MAX - own) / (elem->bytes + more))
+    if (bytes + more != 0 && n > (PTRDIFF_MAX - own) / (bytes + more))
         return 0;
-    return own + (size_t)n * (elem->bytes + more);
+    return own + (size_t)n * (bytes + more);
 }
 
 static inline char *slots_round_up(char *at, size_t align)
@@ -88,9 +88,6 @@ static inline int slots_refuse(const char *plugin,
                                const struct moirai_elem *elem, uint64_t n,
                                struct moirai_error *err)
 {
-    if (elem->limit > elem->bytes)
-        return moirai_error_set(err, -EINVAL, "%s: messages of varying length "
-                                "do not fit", plugin);
     return moirai_error_set(err, -EINVAL, "%s: %llu messages of %zu bytes, "
                             "aligned to %zu, do not fit", plugin,
                             (unsigned long long)n, elem->bytes,
@@ -104,10 +101,10 @@ static inline char *slots_init(struct slots *s, void *state, size_t own,
     char *links;
 
     s->at = slots_first(state, own, elem);
-    s->bytes = elem->bytes;
+    s->bytes = moirai_elem_stored(elem);
     s->capacity = (uint32_t)n;
     s->freed = SLOTS_NONE;
-    links = slots_round_up(s->at + n * elem->bytes, 8);
+    links = slots_round_up(s->at + n * s->bytes, 8);
     s->link = (uint32_t *)(void *)links;
     return slots_round_up(links + n * sizeof s->link[0], 8);
 }

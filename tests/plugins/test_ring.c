@@ -126,7 +126,6 @@ TEST(ring, says_why_it_cannot_be)
     static const struct moirai_elem bad[] = {
         { .size = sizeof bad[0], .bytes = 8, .align = 3 },
         { .size = sizeof bad[0], .bytes = 12, .align = 8 },
-        { .size = sizeof bad[0], .bytes = 8, .limit = 100 },
         { .size = sizeof bad[0], .bytes = SIZE_MAX / 8, .align = 1 },
     };
     const struct moirai_chan_ops *ops = plugin->ops;

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_peek.c - what a message is before it is received: what comes next, and
+ * how long it is.
+ */
+#include "notes.h"
+
+/* --- peek ----------------------------------------------------------------- */
+
+static int look(void *arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < STORES; i++) {
+        struct moirai_chan *chan = notes_on(stores[i].plugin, stores[i].option,
+                                            NULL, NULL);
+        struct note note = { .number = -1 };
+
+        CHECK_EQ(moirai_chan_peek(chan, &note, sizeof note), -EAGAIN);
+        CHECK_EQ(moirai_loan_send(chan, loan(chan, 6), MOIRAI_NOW), 0);
+        CHECK_EQ(moirai_chan_peek(chan, &note, sizeof note), sizeof note);
+        CHECK_EQ(note.number, 6);
+        CHECK(is_whole(&note));
+        CHECK_EQ(moirai_chan_peek(chan, NULL, 0), sizeof note);
+        CHECK_EQ(moirai_chan_length(chan), 1);
+        CHECK_EQ(receive(chan, MOIRAI_NOW), 6);
+        CHECK_EQ(moirai_chan_close(chan), 0);
+        CHECK_EQ(moirai_chan_peek(chan, &note, sizeof note), -EPIPE);
+        moirai_chan_put(chan);
+    }
+    CHECK_EQ(moirai_chan_peek(NULL, NULL, 0), -EBADF);
+    return 0;
+}
+
+TEST(peek, shows_what_comes_next_and_leaves_it)
+{
+    with_one(1, look, NULL);
+}
+
+static int look_at_copies(void *arg)
+{
+    struct moirai_chan *chan = talk_ring_of_ints(NULL, 2);
+    int64_t value = 0;
+    unsigned char byte = 0;
+
+    (void)arg;
+    CHECK_EQ(talk_send(chan, 0x11, MOIRAI_NOW), 0);
+    CHECK_EQ(talk_send(chan, 0x22, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_chan_peek(chan, &value, sizeof value), sizeof value);
+    CHECK_EQ(value, 0x11);
+    CHECK_EQ(talk_recv(chan, MOIRAI_NOW), 0x11);
+    CHECK_EQ(moirai_chan_peek(chan, &byte, 1), sizeof value);
+    CHECK_EQ(talk_recv(chan, MOIRAI_NOW), 0x22);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(peek, gives_as_much_as_there_is_room_for)
+{
+    with_one(1, look_at_copies, NULL);
+}
+
+static int wait_to_send(void *arg)
+{
+    return talk_send(arg, 42, MOIRAI_NEVER);
+}
+
+static int look_at_sender(void *arg)
+{
+    struct moirai_chan *chan = talk_ring_of_ints(NULL, 0);
+    struct moirai_scope scope;
+    int64_t value = 0;
+
+    (void)arg;
+    CHECK_EQ(moirai_chan_peek(chan, &value, sizeof value), -EAGAIN);
+    talk_begin(&scope);
+    CHECK_EQ(moirai_spawn(&scope, wait_to_send, chan), 0);
+    while (moirai_chan_peek(chan, &value, sizeof value) == -EAGAIN)
+        moirai_yield();
+    CHECK_EQ(value, 42);
+    CHECK_EQ(talk_recv(chan, MOIRAI_NOW), 42);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(peek, sees_who_waits_to_meet)
+{
+    with_each(look_at_sender, NULL);
+    with_seeds(50, look_at_sender, NULL);
+}
+
+/* --- varying length ------------------------------------------------------- */
+
+static int lengths(void *arg)
+{
+    struct moirai_elem elem = MOIRAI_ELEM_BYTES(2, 1000);
+    struct moirai_chan *chan = talk_ring(NULL, 4, &elem);
+    char text[1000];
+    void *message = NULL;
+
+    (void)arg;
+    memset(text, 'x', sizeof text);
+    CHECK_EQ(moirai_chan_send(chan, text, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_chan_recv(chan, text, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_chan_send_bytes(chan, text, 1, MOIRAI_NOW), -EMSGSIZE);
+    CHECK_EQ(moirai_chan_send_bytes(chan, text, 1001, MOIRAI_NOW), -EMSGSIZE);
+    CHECK_EQ(moirai_chan_send_bytes(chan, "hi", 2, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_chan_send_bytes(chan, text, 1000, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_get(chan, 100, &message), 0);
+    memset(message, 'y', 100);
+    CHECK_EQ(moirai_loan_trim(message, 1), -EMSGSIZE);
+    CHECK_EQ(moirai_loan_trim(message, 1000), -EMSGSIZE);
+    CHECK_EQ(moirai_loan_trim(message, 40), 0);
+    CHECK_EQ(moirai_loan_send(chan, message, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_chan_peek(chan, text, 1), 2);
+    CHECK_EQ(text[0], 'h');
+    CHECK_EQ(moirai_chan_recv_bytes(chan, text, 999, MOIRAI_NOW), -EMSGSIZE);
+    CHECK_EQ(moirai_chan_recv_bytes(chan, text, 1000, MOIRAI_NOW), 2);
+    CHECK(memcmp(text, "hi", 2) == 0);
+    CHECK_EQ(moirai_loan_recv(chan, &message, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_bytes(message), 1000);
+    moirai_loan_put(message);
+    CHECK_EQ(moirai_chan_recv_bytes(chan, text, 1000, MOIRAI_NOW), 40);
+    CHECK_EQ(text[39], 'y');
+    CHECK_EQ(moirai_chan_recv_bytes(chan, text, 1000, MOIRAI_NOW), -EAGAIN);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(loan, varies_in_length)
+{
+    with_one(1, lengths, NULL);
+}
+
+static int lengths_of_copies(void *arg)
+{
+    struct moirai_chan *chan = talk_ring_of_ints(NULL, 2);
+    int64_t value = 3;
+
+    (void)arg;
+    CHECK_EQ(moirai_chan_send_bytes(chan, &value, 4, MOIRAI_NOW), -EMSGSIZE);
+    CHECK_EQ(moirai_chan_send_bytes(chan, &value, 8, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_chan_recv_bytes(chan, &value, 7, MOIRAI_NOW), -EMSGSIZE);
+    CHECK_EQ(moirai_chan_recv_bytes(chan, &value, 9, MOIRAI_NOW), 8);
+    CHECK_EQ(moirai_chan_send_bytes(NULL, &value, 8, MOIRAI_NOW), -EBADF);
+    CHECK_EQ(moirai_chan_recv_bytes(NULL, &value, 8, MOIRAI_NOW), -EBADF);
+    moirai_chan_put(chan);
+    return 0;
+}
+
+TEST(loan, has_a_length_where_copies_have_one_too)
+{
+    with_one(1, lengths_of_copies, NULL);
+}
