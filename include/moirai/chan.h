@@ -203,7 +203,12 @@ uint64_t moirai_chan_missed(struct moirai_chan *chan);
 /* for each message until the channel is closed and empty, or the caller is
  * cancelled:  MOIRAI_RECV_EACH(chan, &word) { use(word); } */
 #define MOIRAI_RECV_EACH(chan, message)                                       \
-    while (moirai_chan_recv((chan), (message), MOIRAI_NEVER) == 0)
+    MOIRAI_RECV_EACH_UNTIL((chan), (message), MOIRAI_NEVER)
+
+/* The same, but no longer than until `deadline_ns`, which is looked at anew for
+ * each message; MOIRAI_NOW: for those that are there. */
+#define MOIRAI_RECV_EACH_UNTIL(chan, message, deadline_ns)                    \
+    while (moirai_chan_recv((chan), (message), (deadline_ns)) == 0)
 
 #ifdef __cplusplus
 }

@@ -29,5 +29,6 @@
 #include <moirai/sync.h>
 #include <moirai/task.h>
 #include <moirai/time.h>
+#include <moirai/typed.h>
 
 #endif
