@@ -45,6 +45,8 @@ struct mo_boxes {
     size_t align;
     size_t lead;                    /* from where memory begins to a message */
     size_t keep;                    /* bytes of free boxes, if not only one */
+    bool stamps;                    /* sends say which and when */
+    MO_ATOMIC(uint64_t) stamped;    /* so many; the last one's number */
     uint32_t lock;                  /* guards all that follows */
     bool gone;                      /* the channel is */
     size_t out;                     /* boxes that are not free; the channel */
@@ -74,7 +76,8 @@ static size_t bytes_to_keep(size_t most, size_t capacity)
     return capacity > KEEP_LEAST ? capacity : KEEP_LEAST;
 }
 
-struct mo_boxes *mo_boxes_open(const struct moirai_elem *elem, size_t capacity)
+struct mo_boxes *mo_boxes_open(const struct moirai_elem *elem, size_t capacity,
+                               bool stamps)
 {
     struct mo_boxes *b = mo_mem_alloc(sizeof *b, MO_CACHE_LINE);
 
@@ -82,6 +85,7 @@ struct mo_boxes *mo_boxes_open(const struct moirai_elem *elem, size_t capacity)
         return NULL;
     b->least = elem->bytes;
     b->most = elem->limit;
+    b->stamps = stamps;
     b->keep = bytes_to_keep(elem->limit, capacity);
     b->align = elem->align < 16 ? 16 : elem->align;
     b->lead = (sizeof(struct mo_box) + b->align - 1) & ~(b->align - 1);
@@ -173,6 +177,8 @@ void *mo_box_get(struct mo_boxes *b, size_t bytes)
         return NULL;
     }
     box->bytes = bytes;
+    box->meta.size = sizeof box->meta;
+    box->meta.flags = 0;            /* says that the rest says nothing */
     mo_store_relaxed(&box->references, 1);
     mo_store_relaxed(&box->shared, 0);
     return box + 1;
@@ -265,6 +271,24 @@ void moirai_loan_put(void *message)
         destroy(box);
     else
         put_back(box);
+}
+
+void mo_box_stamp(struct mo_boxes *b, void *message)
+{
+    struct moirai_meta *meta = &box_of(message)->meta;
+
+    if (__builtin_expect(!b->stamps, 1)) {
+        meta->flags &= ~MOIRAI_META_SENT;   /* of another channel */
+        return;
+    }
+    meta->id = mo_add(&b->stamped, 1) + 1;
+    meta->sent_ns = moirai_now();
+    meta->flags |= MOIRAI_META_SENT;
+}
+
+struct moirai_meta *moirai_loan_meta(void *message)
+{
+    return &box_of(message)->meta;
 }
 
 size_t moirai_loan_bytes(const void *message)

@@ -18,14 +18,16 @@ struct mo_box {                     /* in front of a message */
     size_t room;                    /* for a message */
     size_t bytes;                   /* of the message; its holder's */
     struct mo_box *next;            /* if free; by the lock of home */
+    struct moirai_meta meta;        /* its holder's */
     MO_ATOMIC(uint32_t) references;
     MO_ATOMIC(uint32_t) shared;     /* several read it: what is in it stays the
                                      * channel's */
 };
 
-/* For a channel that stores `capacity` of them; NULL: no memory. */
+/* For a channel that stores `capacity` of them, and says when each was sent if
+ * `stamps`; NULL: no memory. */
 struct mo_boxes *mo_boxes_open(const struct moirai_elem *elem,
-                               size_t capacity);
+                               size_t capacity, bool stamps);
 
 /* The channel goes. Messages that somebody holds stay until they are put. */
 void mo_boxes_close(struct mo_boxes *boxes);
@@ -42,6 +44,9 @@ void *mo_box_get(struct mo_boxes *boxes, size_t bytes);
 
 /* May this message go through a channel of these? 0, -EMSGSIZE, -EINVAL. */
 int mo_box_fits(const struct mo_boxes *boxes, const void *message);
+
+/* It is about to be sent: gives it its number and time, if that is wanted. */
+void mo_box_stamp(struct mo_boxes *boxes, void *message);
 
 /* One more reads the message, which stays the channel's. */
 void mo_box_share(void *message);

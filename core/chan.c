@@ -113,7 +113,8 @@ static int open_room(struct mo_chan *c, struct moirai_error *err)
     if (!c->rendezvous)
         c->scratch = mo_mem_alloc(c->bytes, align);
     if (c->elem.limit != 0)
-        c->boxes = mo_boxes_open(&c->elem, c->ops->capacity(c->state));
+        c->boxes = mo_boxes_open(&c->elem, c->ops->capacity(c->state),
+                                 c->runtime->workers[0]->trace != NULL);
     if ((c->scratch == NULL && !c->rendezvous)
         || (c->boxes == NULL && c->elem.limit != 0))
         return moirai_error_set(err, -ENOMEM, "out of memory");

@@ -55,7 +55,10 @@ int moirai_loan_send(struct moirai_chan *chan, void *message,
     if (message == NULL)
         return -EINVAL;
     rc = mo_box_fits(chan->to->boxes, message);
-    return rc == 0 ? mo_send_stored(chan, &message, deadline_ns) : rc;
+    if (rc != 0)
+        return rc;
+    mo_box_stamp(chan->to->boxes, message);
+    return mo_send_stored(chan, &message, deadline_ns);
 }
 
 int moirai_loan_recv(struct moirai_chan *chan, void **message,
@@ -97,6 +100,7 @@ int mo_loan_copy_in(struct moirai_chan *chan, const void *message,
         return -ENOMEM;
     if (bytes != 0)
         memcpy(box, message, bytes);
+    mo_box_stamp(c->boxes, box);
     rc = mo_send_stored(chan, &box, deadline_ns);
     if (rc != 0)
         moirai_loan_put(box);

@@ -81,15 +81,18 @@ struct moirai_elem {
 #define MOIRAI_RECV 2u
 #define MOIRAI_BOTH 3u
 
-/* What travels with a message, off unless tracing asks for it. */
+/* What travels with a message that is loaned: moirai_loan_meta. */
 struct moirai_meta {
     uint32_t size;                  /* sizeof(struct moirai_meta) */
-    uint32_t flags;
+    uint32_t flags;                 /* MOIRAI_META_..: which of these say so */
     uint64_t id;                    /* per channel, from 1 */
     int64_t sent_ns;                /* on the runtime's clock */
     uint8_t trace_id[16];           /* W3C trace context */
     uint8_t span_id[8];
 };
+
+#define MOIRAI_META_SENT 1u         /* id and sent_ns */
+#define MOIRAI_META_TRACED 2u       /* trace_id and span_id */
 
 /* Opens an endpoint of the channel that the configuration calls `name`; the
  * first to open it creates it. Endpoints must agree on the element. `mode` is

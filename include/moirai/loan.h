@@ -72,6 +72,14 @@ size_t moirai_loan_bytes(const void *message);
  * -EMSGSIZE: there is less room, or the element says no. */
 int moirai_loan_trim(void *message, size_t bytes);
 
+/* What travels with a message. Whoever holds the message alone may set its
+ * trace context, with MOIRAI_META_TRACED, which stays with it when it is sent
+ * on. If the runtime traces (runtime.trace), a send sets id and sent_ns, with
+ * MOIRAI_META_SENT: ids of a channel differ, those of one sender grow. What a
+ * select sends is not given any. Lasts as long as the message is the
+ * caller's. */
+struct moirai_meta *moirai_loan_meta(void *message);
+
 #ifdef __cplusplus
 }
 #endif

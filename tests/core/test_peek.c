@@ -152,3 +152,55 @@ TEST(loan, has_a_length_where_copies_have_one_too)
 {
     with_one(1, lengths_of_copies, NULL);
 }
+
+/* --- what travels with it ------------------------------------------------- */
+
+static int meta_of(void *arg)
+{
+    bool traces = arg != NULL;
+    struct moirai_chan *chan = notes_on("ring", "capacity=8", NULL, NULL);
+    struct moirai_chan *next = notes_on("ring", "capacity=8", NULL, NULL);
+    uint64_t last = 0;
+
+    for (int i = 0; i < 3; i++) {
+        void *message = loan(chan, i);
+        struct moirai_meta *meta = moirai_loan_meta(message);
+
+        CHECK_EQ(meta->size, sizeof *meta);
+        CHECK_EQ(meta->flags, 0);
+        memset(meta->trace_id, 'a' + i, sizeof meta->trace_id);
+        meta->flags = MOIRAI_META_TRACED;
+        CHECK_EQ(moirai_loan_send(chan, message, MOIRAI_NOW), 0);
+        CHECK_EQ(moirai_loan_recv(chan, &message, MOIRAI_NOW), 0);
+        meta = moirai_loan_meta(message);
+        CHECK_EQ(meta->trace_id[15], 'a' + i);
+        CHECK_EQ(meta->flags, MOIRAI_META_TRACED
+                                  | (traces ? MOIRAI_META_SENT : 0));
+        if (traces) {
+            CHECK_EQ(meta->id, last + 1);
+            CHECK(meta->sent_ns <= moirai_now());
+            last = meta->id;
+        }
+        CHECK_EQ(moirai_loan_send(next, message, MOIRAI_NOW), 0);
+        CHECK_EQ(moirai_loan_recv(next, &message, MOIRAI_NOW), 0);
+        CHECK_EQ(moirai_loan_meta(message)->trace_id[0], 'a' + i);
+        moirai_loan_put(message);
+    }
+    moirai_chan_put(chan);
+    moirai_chan_put(next);
+    return 0;
+}
+
+TEST(loan, takes_along_where_it_comes_from)
+{
+    with_one(1, meta_of, NULL);
+}
+
+TEST(loan, says_when_it_was_sent_if_that_is_traced)
+{
+    struct moirai_runtime *rt = with_settings((const char *const[]){
+        "runtime.workers=1", "runtime.trace=64", NULL });
+
+    CHECK_EQ(moirai_run(rt, meta_of, rt), 0);
+    with_end(rt);
+}
