@@ -38,8 +38,9 @@ sources() {
         case $file in
         core/portable/*) ;;
         plugins/stacks/mmap.c|plugins/stacks/guards.c|tools/launch.c) continue ;;
-        tools/bench_none.c) ;;
+        tools/bench_none.c|tools/sim_none.c) ;;
         tools/bench_*.c|tools/cmd_bench.c) continue ;;
+        tools/sim_*.c|tools/cmd_sim.c|tools/signals.c) continue ;;
         core/*) [ ! -f "core/portable/${file##*/}" ] || continue ;;
         esac
         echo "$file"
