@@ -516,16 +516,26 @@ static MO_INLINE int recv_one(struct moirai_chan *chan, void *message,
     return 0;
 }
 
+/* Keeps the caller's frame while a call goes on: without it a backtrace would
+ * begin with what it ends in, which nobody has called. */
+#define STAY(rc) __asm__ volatile("" : "+r"(rc))
+
 int moirai_chan_send(struct moirai_chan *chan, const void *message,
                      int64_t deadline_ns)
 {
-    return send_one(chan, message, deadline_ns, MO_CHAN_COPIES_IN);
+    int rc = send_one(chan, message, deadline_ns, MO_CHAN_COPIES_IN);
+
+    STAY(rc);
+    return rc;
 }
 
 int moirai_chan_recv(struct moirai_chan *chan, void *message,
                      int64_t deadline_ns)
 {
-    return recv_one(chan, message, deadline_ns, MO_CHAN_COPIES_OUT);
+    int rc = recv_one(chan, message, deadline_ns, MO_CHAN_COPIES_OUT);
+
+    STAY(rc);
+    return rc;
 }
 
 int mo_send_stored(struct moirai_chan *chan, const void *stored,
