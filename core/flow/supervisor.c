@@ -256,11 +256,22 @@ static void stop(struct moirai_supervisor *s, struct moirai_child *child)
     put_away(s, child);
 }
 
+static bool is_idle(struct moirai_supervisor *s,
+                    const struct moirai_child *child)
+{
+    bool idle;
+
+    mo_word_lock(&s->lock);
+    idle = child->state == IDLE;
+    mo_word_unlock(&s->lock);
+    return idle;
+}
+
 /* Those from `first` up to `end`, the last of them first. */
 static void stop_all(struct moirai_supervisor *s, uint32_t first, uint32_t end)
 {
     while (end-- > first) {
-        if (s->children[end].state != IDLE)
+        if (!is_idle(s, &s->children[end]))
             stop(s, &s->children[end]);
     }
 }
