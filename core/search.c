@@ -150,7 +150,7 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
  * others may not be done with theirs: of a loop that is run again and again,
  * the next round begins when the last of them is. To wait for as long as one
  * has worked is not to waste more than that. */
-static int64_t patience(const struct mo_worker *w, int64_t now)
+static int64_t how_long(const struct mo_worker *w, int64_t now)
 {
     int64_t spin = w->runtime->options.spin;
     int64_t busy = w->forked_ns != 0 ? now - w->forked_ns : 0;
@@ -165,7 +165,7 @@ static struct moirai_task *spin(struct mo_worker *w)
     struct moirai_runtime *rt = w->runtime;
     bool simulated = rt->os->sim != NULL;
     int64_t now = mo_runtime_now(rt);
-    int64_t until = now + patience(w, now);
+    int64_t until = now + how_long(w, now);
     int64_t gap = GAP_FIRST;
     int64_t next = now;
     struct moirai_task *task;
