@@ -143,8 +143,8 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     c->push = c->ops->push;
     c->pop = c->ops->pop;
     c->rendezvous = c->ops->capacity(c->state) == 0;
-    c->handoff = c->rendezvous || (c->ops->flags & MOIRAI_CHAN_HANDOFF) != 0;
-    c->views = c->ops->attach != NULL;
+    c->views = c->ops->attach != NULL
+        && (c->ops->flags & MOIRAI_CHAN_ANYBODY) == 0;
     if (c->ops->flags & MOIRAI_CHAN_RING)
         c->ring = c->state;
     rc = open_room(c, err);
@@ -154,6 +154,13 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
         goto out_room;
     if (c->spill != NULL)
         c->ring = NULL;
+    c->concurrent = (c->ops->flags & MOIRAI_CHAN_CONCURRENT) != 0
+        && c->owner == NULL && c->boxes == NULL && c->spill == NULL
+        && !c->rendezvous;
+    if (!c->concurrent && c->ops->locked != NULL)
+        c->ops->locked(c->state);
+    c->handoff = c->rendezvous
+        || ((c->ops->flags & MOIRAI_CHAN_HANDOFF) != 0 && !c->concurrent);
     *made = c;
     return 0;
 
@@ -184,10 +191,9 @@ void mo_chan_destroy(struct mo_chan *c)
             mo_chan_drop(c, c->scratch);
     }
     if (dropped != 0)
-        mo_log(MOIRAI_LOG_DEBUG, "channel %s: %llu of %llu messages were "
-               "never received", c->name != NULL ? c->name->text
-                                                 : "(unnamed)",
-               (unsigned long long)dropped, (unsigned long long)c->sent);
+        mo_log(MOIRAI_LOG_DEBUG, "channel %s: %llu messages were never "
+               "received", c->name != NULL ? c->name->text : "(unnamed)",
+               (unsigned long long)dropped);
     close_state(c);
     mo_spill_close(c);
     mo_boxes_close(c->boxes);
@@ -235,7 +241,7 @@ int mo_chan_attach(struct mo_chan *c, uint32_t mode,
 
     endpoint->to = c;
     endpoint->mode = mode | (c->ops->can != NULL ? MO_CHAN_CAN : 0);
-    if (c->boxes == NULL)
+    if (c->boxes == NULL && !c->concurrent)
         endpoint->mode |= mode * (MO_CHAN_COPIES_IN / MOIRAI_SEND);
     endpoint->references = 1;
     mo_chan_lock(c);
@@ -385,6 +391,8 @@ static void tell_closed(struct mo_chan *c)
 {
     uint32_t n;
 
+    if (c->concurrent)
+        mo_chan_settle_last(c);
     do {
         struct mo_queue woken = { NULL, NULL };
 

@@ -3,7 +3,7 @@
  * chan.h - a channel inside, and the ends of it that programs hold.
  *
  * chan.c makes and ends channels and endpoints, transfer.c moves messages,
- * name.c finds channels by name.
+ * concurrent.c those that need no lock; name.c finds channels by name.
  */
 #ifndef MO_CHAN_H
 #define MO_CHAN_H
@@ -28,7 +28,10 @@ struct mo_chan {
     bool rendezvous;                /* constant: nothing is ever stored */
     bool views;                     /* constant: what can be taken differs
                                      * from endpoint to endpoint */
+    bool concurrent;                /* constant: see concurrent.c */
     MO_ATOMIC(uint32_t) owned;      /* set under the lock */
+    MO_ATOMIC(uint32_t) waiting;    /* concurrent: somebody does, or is about
+                                     * to; set under the lock */
     struct mo_worker *owner;        /* constant; NULL: there is none */
     size_t bytes;                   /* of what is stored; constant, as are: */
     size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
@@ -40,8 +43,8 @@ struct mo_chan {
     struct mo_spill *spill;         /* NULL: it drops nothing, and waits */
     struct mo_queue senders;        /* waiting; not empty: the store refused */
     struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
-    uint64_t sent;                  /* also the id of the newest message */
-    uint64_t received;
+    uint64_t sent;                  /* also the id of the newest message; */
+    uint64_t received;              /* if concurrent, with the lock alone */
 
     MO_ATOMIC(uint32_t) endpoints;  /* dumps look at these */
     MO_ATOMIC(uint32_t) sending;    /* of them, those that may */

@@ -79,6 +79,9 @@ static const char *check_chan(const void *ops)
         (chan->flags & MOIRAI_CHAN_RING) != 0)
         return "it says it is concurrent, but its ring works under the "
                "core's lock only";
+    if ((chan->flags & MOIRAI_CHAN_CONCURRENT) != 0 && chan->peek != NULL)
+        return "it says it is concurrent, but what it lets peek at needs the "
+               "core's lock";
     return NULL;
 }
 

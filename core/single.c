@@ -443,10 +443,12 @@ int mo_recv_now(struct moirai_chan *chan, void *message)
     return 0;
 }
 
-/* From a buffer to a store that may not be one of copies. */
+/* From a buffer to a store that may not be one of copies, or needs no lock. */
 static MO_COLD int send_copy(struct moirai_chan *chan, const void *message,
                              int64_t deadline_ns)
 {
+    if (chan != NULL && chan->to->concurrent)
+        return mo_concurrent_send(chan, message, deadline_ns);
     if (chan != NULL && chan->to->boxes != NULL)
         return mo_loan_copy_in(chan, message, MO_LOAN_WHOLE, deadline_ns);
     return send_apart(chan, message, deadline_ns);
@@ -457,6 +459,8 @@ static MO_COLD int recv_copy(struct moirai_chan *chan, void *message,
 {
     int64_t n;
 
+    if (chan != NULL && chan->to->concurrent)
+        return mo_concurrent_recv(chan, message, deadline_ns);
     if (chan == NULL || chan->to->boxes == NULL)
         return recv_apart(chan, message, deadline_ns);
     n = mo_loan_copy_out(chan, message, MO_LOAN_WHOLE, deadline_ns);

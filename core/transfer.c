@@ -34,8 +34,8 @@
  * tries (MOIRAI_NOW): a loop over a channel that is never full or empty must
  * be cancellable too.
  *
- * A discipline that calls itself concurrent gets the lock too, which it does
- * not need: what it would gain by that flag is not built.
+ * Disciplines that need no lock get one here all the same; concurrent.c comes
+ * before.
  *
  * Message ids: `sent` counts under the lock, so the n-th message is the one
  * that made it n.
@@ -285,6 +285,9 @@ static void unlock_wake(struct mo_chan *c, struct mo_queue *woken)
 
     if (c->spill != NULL)
         scraps = mo_spill_take(c);
+    if (c->concurrent)
+        mo_store_relaxed(&c->waiting, c->senders.first != NULL
+                                          || c->receivers.first != NULL);
     mo_chan_unlock(c);
     mo_chan_wake(woken, 0);
     if (scraps.length != 0)
@@ -297,6 +300,15 @@ void mo_chan_settle(struct mo_chan *c)
 
     mo_chan_lock(c);
     settle(c, true, &woken);
+    unlock_wake(c, &woken);
+}
+
+void mo_chan_settle_last(struct mo_chan *c)
+{
+    struct mo_queue woken = { NULL, NULL };
+
+    mo_chan_lock(c);
+    feed(c, &woken);
     unlock_wake(c, &woken);
 }
 
@@ -365,6 +377,7 @@ int mo_send_rest(struct mo_lent *from, int64_t deadline_ns)
         struct mo_queue woken = { NULL, NULL };
         int rc = 0;
 
+        mo_chan_announce(c);
         if (c->closed)
             rc = -EPIPE;
         else
@@ -391,6 +404,7 @@ int mo_recv_rest(struct mo_lent *to, int64_t deadline_ns)
         int rc = 0;
         bool wait;
 
+        mo_chan_announce(c);
         collect(c, to, &woken);
         if (to->least != 0)
             rc = why_not_recv(c, to->chan, deadline_ns);
@@ -440,6 +454,7 @@ bool mo_chan_arm(struct mo_node *node, uint32_t mode)
     bool armed;
 
     mo_chan_lock(c);
+    mo_chan_announce(c);
     armed = !would_go_on(c, node, mode);
     if (armed)
         mo_queue_add(mode == MOIRAI_SEND ? &c->senders : &c->receivers, node);
@@ -488,8 +503,10 @@ int64_t moirai_chan_send_batch(struct moirai_chan *chan, const void *messages,
         return rc;
     if (chan->to->boxes != NULL)
         return mo_loan_batch_in(chan, messages, n, deadline_ns);
-    mo_chan_lock(chan->to);
-    rc = mo_send_rest(&from, deadline_ns);
+    if (!chan->to->concurrent || !mo_concurrent_push(&from)) {
+        mo_chan_lock(chan->to);
+        rc = mo_send_rest(&from, deadline_ns);
+    }
     n -= from.left;
     if (n == 0)
         return rc;
@@ -511,8 +528,10 @@ int64_t moirai_chan_recv_batch(struct moirai_chan *chan, void *messages,
         return rc;
     if (chan->to->boxes != NULL)
         return mo_loan_batch_out(chan, messages, min, max, deadline_ns);
-    mo_chan_lock(chan->to);
-    rc = mo_recv_rest(&to, until);
+    if (!chan->to->concurrent || !mo_concurrent_pop(&to)) {
+        mo_chan_lock(chan->to);
+        rc = mo_recv_rest(&to, until);
+    }
     max -= to.left;
     if (max == 0)
         return min == 0 && rc == -EAGAIN ? 0 : rc;

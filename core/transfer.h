@@ -96,6 +96,31 @@ int mo_recv_stored(struct moirai_chan *chan, void *stored,
 /* The store has changed: serves those who wait for it. No lock is held. */
 void mo_chan_settle(struct mo_chan *c);
 
+/* The same of a channel that was just sealed: waiting receivers get what was
+ * stored before that. */
+void mo_chan_settle_last(struct mo_chan *c);
+
+/* What a concurrent channel does without the lock; see concurrent.c. */
+int mo_concurrent_send(struct moirai_chan *chan, const void *message,
+                       int64_t deadline_ns);
+int mo_concurrent_recv(struct moirai_chan *chan, void *message,
+                       int64_t deadline_ns);
+
+/* Moves of a batch what the store takes or gives at once. True: that was
+ * enough. */
+bool mo_concurrent_push(struct mo_lent *from);
+bool mo_concurrent_pop(struct mo_lent *to);
+
+/* The caller is about to wait, or to look whether it has to: whoever comes by
+ * from now on takes the lock. Held by the caller. */
+static inline void mo_chan_announce(struct mo_chan *c)
+{
+    if (!c->concurrent)
+        return;
+    mo_store_relaxed(&c->waiting, 1);
+    mo_fence();                     /* pairs with the one in concurrent.c */
+}
+
 /* Sends or receives one message of a usable endpoint, if it can at once: 0,
  * -EAGAIN, -EPIPE. Counts nothing. */
 int mo_send_now(struct moirai_chan *chan, const void *message);

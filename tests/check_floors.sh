@@ -22,7 +22,8 @@ floors='
 2 builtin builtin_list chosen config descriptor dl expand kind option override
 2 piece plugin source
 2 section setup topo tree trial value
-3 barrier binding blocking box chain chan child collect cond dump event fail fault
+3 barrier binding blocking box chain chan child collect concurrent cond dump
+3 event fail fault
 3 fiber fork frame future gate handle host idle leave link loan local loop name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single sort span spill stats sync task time timer trace transfer

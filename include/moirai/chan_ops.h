@@ -10,7 +10,9 @@
  *          and fini, so an ordinary discipline needs none. None may block,
  *          wait, or call the runtime; they should be short. A discipline that
  *          says MOIRAI_CHAN_CONCURRENT is called without the lock, except for
- *          seal, attach and detach, and orders its operations itself.
+ *          seal, attach and detach, and orders its operations itself. It gets
+ *          the lock all the same where that costs nothing (a worker that owns
+ *          its channels) or is needed (overflow policies, loans), and is told.
  * Memory:  state zeroed, of size state_size(...), aligned to 128 bytes; the
  *          core allocates it and takes it back.
  * Owner:   an element is copied in by push and out by pop, bytes only. Those
@@ -21,6 +23,10 @@
  * Room:    a discipline may refuse a message, or have none for an endpoint, at
  *          any time; the core tries again after the next push or pop. One of
  *          capacity 0 refuses everything, and the core lets both sides meet.
+ *          A concurrent one may refuse only as long as it is full, or empty,
+ *          or other calls are under way that will succeed: the core tries again
+ *          when they have. Once sealed, it may say that it is empty only if it
+ *          is.
  * Endpoint: every operation takes the endpoint it is made through: the pointer
  *          that attach was given a place to fill. Disciplines without state of
  *          their own per endpoint ignore it.
@@ -50,9 +56,10 @@ extern "C" {
                                      * moirai_ring: the core stores single
                                      * messages there, and takes them out,
                                      * without a call */
-
 #define MOIRAI_CHAN_LOANS 8u        /* it stores messages by reference where
                                      * the element has a limit; see below */
+#define MOIRAI_CHAN_ANYBODY 16u     /* it has attach, but what one endpoint
+                                     * cannot pop, no other can */
 
 /* Where elem->limit is not 0, what is stored is a pointer to a message, which
  * may vary in length, from elem->bytes to elem->limit: push and pop move arrays
@@ -185,8 +192,8 @@ struct moirai_chan_ops {
     int (*attach)(void *state, uint32_t mode, void **endpoint);
     void (*detach)(void *state, void *endpoint);
 
-    /* Required if concurrent. No push succeeds after it returns; a push that
-     * returned before is seen by pop. */
+    /* Required if concurrent. No push succeeds after it returns, not even one
+     * that began before; a push that returned before is seen by pop. */
     void (*seal)(void *state);
 
     /* Optional; a wait for several channels at once needs it. Would a push
@@ -213,6 +220,10 @@ struct moirai_chan_ops {
     /* Optional; not of a concurrent one. What a pop through this endpoint would
      * give first, where it is stored; NULL: nothing. Changes nothing. */
     const void *(*peek)(void *state, void *endpoint);
+
+    /* Optional; of a concurrent one. Called once, after init, if the core is
+     * going to hold its lock around every call all the same. */
+    void (*locked)(void *state);
 };
 
 #ifdef __cplusplus

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * steal.c - a queue for each receiving endpoint, for work that makes work.
+ * steal.c - a queue for each endpoint, for work that makes work.
  *
  * Each worker of the program has an endpoint of its own. What it sends through
- * that goes into its own queue; what comes from elsewhere goes to the queues in
- * turn, or to the one that the message names. It receives from its own queue,
- * oldest first, then what nobody owns, then from the others.
+ * that goes into its own queue, unless the message names another one. It
+ * receives from its own queue, oldest first, then what is nobody's, then from
+ * the others: half of what is there, to have some for the next time; or where
+ * messages name somebody, no more than it was asked for.
  *
  * Numbers: an endpoint that receives gets the lowest that is free, from 0 on. A
- * message for a number that nobody has is anybody's. To name one is a wish:
+ * message for a number that nobody has is nobody's. To name one is a wish:
  * others steal it, and who waits gets it.
  *
- * All queues share one block of slots, so that the capacity is the channel's.
- * The core's lock is held: this keeps what belongs together on one worker, but
- * does not save the lock.
+ * No lock of the core is needed: each queue has one, which its owner finds free
+ * and in its cache, and places.h says how queues share the channel's room. A
+ * sender holds its own lock until the message is in, so sealing the places one
+ * after another seals all. That there is no room, or no message, is said after
+ * two surveys of all tallies that agree (parts.h). What a call has in hand is
+ * in no tally; but then it is about to succeed.
  */
 #include <moirai/chan_ops.h>
 
+#include "places.h"
 #include "slots.h"
+
+#define STEAL_BATCH 4096            /* bytes that are stolen at once */
 
 struct steal_config {
     uint64_t capacity;
@@ -25,20 +32,11 @@ struct steal_config {
     uint64_t target_bytes;
 };
 
-struct worker {
-    struct worker *next;            /* in a circle */
-    struct worker *previous;
-    struct slots_queue queue;
-    uint64_t number;
-};
-
 struct steal {
-    struct slots slots;
-    const struct moirai_host *host;
-    struct worker *turn;            /* who gets the next; NULL: there is none */
-    struct slots_queue common;
-    uint64_t target_at;
+    struct places places;
+    uint64_t target_at;             /* constant, as are: */
     uint64_t target_bytes;
+    uint32_t batch;                 /* messages that are stolen at once */
 };
 
 static size_t steal_state_size(const void *config,
@@ -46,10 +44,10 @@ static size_t steal_state_size(const void *config,
 {
     const struct steal_config *conf = config;
 
-    if (!slots_has_field(elem, conf->target_at, conf->target_bytes))
+    if (!slots_has_field(elem, conf->target_at, conf->target_bytes)
+        || slots_state_size(PARTS_LINE, elem, conf->capacity, 0) == 0)
         return 0;
-    return slots_state_size(sizeof(struct steal), elem, conf->capacity,
-                            sizeof(uint32_t));
+    return sizeof(struct steal);
 }
 
 static int steal_init(void *state, const void *config,
@@ -67,138 +65,276 @@ static int steal_init(void *state, const void *config,
                                 (unsigned long long)conf->target_at);
     if (steal_state_size(config, elem) == 0)
         return slots_refuse("steal", elem, conf->capacity, err);
-    (void)slots_init(&s->slots, s, sizeof *s, elem, conf->capacity);
-    s->host = host;
+    if (places_open(&s->places, elem, conf->capacity, host) != 0)
+        return moirai_error_set(err, -ENOMEM, "steal: no memory for %llu "
+                                "messages of %zu bytes",
+                                (unsigned long long)conf->capacity,
+                                elem->bytes);
     s->target_at = conf->target_at;
     s->target_bytes = conf->target_bytes;
+    s->batch = elem->bytes * 2 <= STEAL_BATCH && conf->target_bytes == 0
+        ? (uint32_t)(STEAL_BATCH / (elem->bytes + 8)) : 1;
     return 0;
 }
 
 static void steal_fini(void *state)
 {
-    (void)state;
+    struct steal *s = state;
+
+    places_close(&s->places);
 }
 
-/* The worker of that number; NULL: there is none. */
-static struct worker *find(const struct steal *s, uint64_t number)
+static void steal_locked(void *state)
 {
-    struct worker *w = s->turn;
+    struct steal *s = state;
 
-    if (w == NULL)
-        return NULL;
-    do {
-        if (w->number == number)
-            return w;
-        w = w->next;
-    } while (w != s->turn);
-    return NULL;
+    places_forgo(&s->places);
 }
 
 static int steal_attach(void *state, uint32_t mode, void **endpoint)
 {
     struct steal *s = state;
-    struct worker *w;
+    struct place *place
+        = places_get(&s->places, (mode & MOIRAI_RECV) != 0 ? PLACES_RECEIVE
+                                                           : PLACES_SEND);
 
-    if ((mode & MOIRAI_RECV) == 0)
-        return 0;
-    w = s->host->alloc(s->host->ctx, sizeof *w, 16);
-    if (w == NULL)
+    if (place == NULL)
         return -ENOMEM;
-    while (find(s, w->number) != NULL)
-        w->number++;
-    w->next = w->previous = w;
-    if (s->turn != NULL) {
-        w->next = s->turn;
-        w->previous = s->turn->previous;
-        w->previous->next = w;
-        w->next->previous = w;
-    } else {
-        s->turn = w;
-    }
-    *endpoint = w;
+    *endpoint = place;
     return 0;
 }
 
 static void steal_detach(void *state, void *endpoint)
 {
     struct steal *s = state;
-    struct worker *w = endpoint;
 
-    if (w == NULL)
-        return;
-    slots_append(&s->slots, &s->common, &w->queue);
-    w->previous->next = w->next;
-    w->next->previous = w->previous;
-    if (s->turn == w)
-        s->turn = w->next != w ? w->next : NULL;
-    s->host->release(s->host->ctx, w);
+    places_put(&s->places, endpoint);
 }
 
-/* Where a message goes that is sent by `w`; NULL: by somebody else. */
-static struct slots_queue *queue_for(struct steal *s, struct worker *w,
-                                     const void *message)
+static struct place *steal_here(struct steal *s, void *endpoint)
 {
-    if (s->target_bytes != 0) {
-        w = find(s, slots_field(message, s->target_at, s->target_bytes));
-    } else if (w == NULL && s->turn != NULL) {
-        w = s->turn;
-        s->turn = w->next;
+    return endpoint != NULL ? endpoint : &s->places.common.place;
+}
+
+/* --- sending -------------------------------------------------------------- */
+
+/* Whom it names; nobody is there, too. */
+static struct place *steal_named(struct steal *s, const void *message)
+{
+    uint64_t number = slots_field(message, s->target_at, s->target_bytes);
+    struct place *const *at = NULL;
+
+    return number < places_of(&s->places, PLACES_RECEIVE, &at)
+        ? at[number] : &s->places.common.place;
+}
+
+/* To whom it names, or to nobody. False: there is no room. */
+static bool steal_address(struct steal *s, struct place *here,
+                          const void *message)
+{
+    struct place *to = steal_named(s, message);
+    struct place *at;
+    bool stored;
+
+    do {
+        at = to;
+        if (places_reserve(&s->places, here, 1) == 0)
+            return false;
+        if (at != here)
+            places_lock_other(here, at);
+        stored = at->used && parts_now(&here->credits) != 0 && !here->sealed;
+        if (stored)
+            places_store(&s->places, here, at, message, 1);
+        if (!at->used)
+            to = &s->places.common.place;
+        if (at != here)
+            parts_unlock(&at->queue.lock);
+        parts_unlock(&here->queue.lock);
+    } while (!stored);
+    return true;
+}
+
+/* The usual case: one message, and there is room. False: it is another. */
+static inline bool steal_push_here(const struct parts_shape *shape,
+                                   struct place *here, const void *message)
+{
+    struct parts_queue *q = &here->queue;
+    bool pushed;
+
+    parts_lock(&q->lock);
+    pushed = parts_now(&here->credits) != 0 && !here->sealed
+        && !parts_is_full(q, shape);
+    if (pushed) {
+        parts_take(&here->credits, 1);
+        moirai_ring_copy(parts_at(shape, q->tail, q->tail_at++), message,
+                         shape->bytes);
+        parts_add(&q->tally, 1);
     }
-    return w != NULL ? &w->queue : &s->common;
+    parts_unlock(&q->lock);
+    return pushed;
+}
+
+static __attribute__((noinline))
+size_t steal_push_any(struct steal *s, struct place *here, const void *first,
+                      size_t n)
+{
+    size_t done = 0;
+
+    if (s->target_bytes != 0) {
+        while (done < n
+               && steal_address(s, here, slots_nth(first, done,
+                                                   s->places.shape.bytes)))
+            done++;
+        return done;
+    }
+    done = n != 0 ? places_reserve(&s->places, here, n) : 0;
+    if (done == 0)
+        return 0;
+    places_store(&s->places, here, here, first, done);
+    parts_unlock(&here->queue.lock);
+    return done;
 }
 
 static size_t steal_push(void *state, void *endpoint, const void *first,
                          size_t n)
 {
     struct steal *s = state;
-    size_t room = s->slots.capacity - s->slots.used;
+    struct place *here = steal_here(s, endpoint);
 
-    if (n > room)
-        n = room;
-    for (size_t i = 0; i < n; i++) {
-        const void *message = slots_nth(first, i, s->slots.bytes);
-
-        (void)slots_push(&s->slots, queue_for(s, endpoint, message), message);
-    }
-    return n;
+    if (n == 1 && s->target_bytes == 0
+        && steal_push_here(&s->places.shape, here, first))
+        return 1;
+    return steal_push_any(s, here, first, n);
 }
 
-/* What is there of one queue; `done` of n messages have been taken before.
- * Returns how many have been then. */
-static size_t take(struct steal *s, struct slots_queue *q, void *first,
-                   size_t done, size_t n)
+static void steal_seal(void *state)
 {
-    while (done < n && slots_pop(&s->slots, q,
-                                 slots_nth_room(first, done, s->slots.bytes)))
-        done++;
-    return done;
+    struct steal *s = state;
+
+    places_seal(&s->places);
+}
+
+/* --- receiving ------------------------------------------------------------ */
+
+struct taken {                      /* what a receiver has got so far */
+    void *first;
+    size_t n;
+    size_t done;
+};
+
+static void *steal_rest(const struct steal *s, const struct taken *t)
+{
+    return slots_nth_room(t->first, t->done, s->places.shape.bytes);
+}
+
+static void steal_take_here(struct steal *s, struct place *here,
+                            struct taken *t)
+{
+    parts_lock(&here->queue.lock);
+    t->done += places_fetch(&s->places, here, here, steal_rest(s, t),
+                            t->n - t->done);
+    parts_unlock(&here->queue.lock);
+}
+
+/* From another place, and some for the next time. */
+static void steal_rob(struct steal *s, struct place *here,
+                      struct place *other, struct taken *t)
+{
+    size_t half;
+    size_t n;
+
+    if (t->done == t->n || here == other || parts_now(&other->queue.tally) == 0)
+        return;
+    parts_lock(&here->queue.lock);
+    places_lock_other(here, other);
+    half = (parts_now(&other->queue.tally) + 1) / 2;
+    if (half > s->batch)
+        half = s->batch;
+    n = places_fetch(&s->places, here, other, steal_rest(s, t),
+                     t->n - t->done);
+    if (half > n && here->used && parts_now(&here->queue.tally) == 0)
+        places_move(&s->places, here, other, half - n);
+    parts_unlock(&other->queue.lock);
+    parts_unlock(&here->queue.lock);
+    t->done += n;
+}
+
+static void steal_rob_all(struct steal *s, struct place *here,
+                          struct taken *t)
+{
+    steal_rob(s, here, &s->places.common.place, t);
+    for (int kind = 0; kind < PLACES_KINDS; kind++) {
+        struct place *const *at = NULL;
+        uint32_t count = places_of(&s->places, kind, &at);
+
+        for (uint32_t i = 0; i < count; i++)
+            steal_rob(s, here, at[i], t);
+    }
+}
+
+/* The usual case: one message, and it has some. */
+static inline bool steal_pop_here(struct places *p, struct place *here,
+                                  void *message)
+{
+    const struct parts_shape *shape = &p->shape;
+    struct parts_queue *q = &here->queue;
+    bool popped;
+
+    parts_lock(&q->lock);
+    popped = parts_now(&q->tally) != 0;
+    if (popped) {
+        moirai_ring_copy(message, parts_at(shape, q->head, q->head_at++),
+                         shape->bytes);
+        if (q->head_at == shape->span || q->head == q->tail)
+            places_tidy(p, here, here);
+        parts_take(&q->tally, 1);
+        parts_add(&here->credits, 1);
+    }
+    parts_unlock(&q->lock);
+    return popped;
+}
+
+static __attribute__((noinline))
+size_t steal_pop_any(struct steal *s, struct place *here, void *first,
+                     size_t n)
+{
+    struct taken t = { .first = first, .n = n };
+
+    do {
+        steal_take_here(s, here, &t);
+        if (t.done < n)
+            steal_rob_all(s, here, &t);
+    } while (t.done == 0 && n != 0 && !places_are_empty(&s->places));
+    return t.done;
 }
 
 static size_t steal_pop(void *state, void *endpoint, void *first, size_t n)
 {
     struct steal *s = state;
-    struct worker *own = endpoint;
-    struct worker *w = own != NULL ? own->next : s->turn;
-    size_t done = own != NULL ? take(s, &own->queue, first, 0, n) : 0;
+    struct place *here = steal_here(s, endpoint);
 
-    done = take(s, &s->common, first, done, n);
-    for (; done < n && s->slots.used != 0; w = w->next)
-        done = take(s, &w->queue, first, done, n);
-    return done;
+    if (n == 1 && parts_now(&here->queue.tally) != 0
+        && steal_pop_here(&s->places, here, first))
+        return 1;
+    return steal_pop_any(s, here, first, n);
 }
+
+/* --- the rest ------------------------------------------------------------- */
 
 static size_t steal_length(void *state)
 {
     const struct steal *s = state;
+    uint64_t added;
+    uint64_t n = places_count_messages(&s->places, &added);
 
-    return s->slots.used;
+    return n < s->places.capacity ? (size_t)n : s->places.capacity;
 }
 
 static size_t steal_capacity(void *state)
 {
     const struct steal *s = state;
 
-    return s->slots.capacity;
+    return s->places.capacity;
 }
 
 static bool steal_can(void *state, void *endpoint, uint32_t mode)
@@ -206,8 +342,8 @@ static bool steal_can(void *state, void *endpoint, uint32_t mode)
     const struct steal *s = state;
 
     (void)endpoint;
-    return mode == MOIRAI_SEND ? s->slots.used < s->slots.capacity
-                               : s->slots.used > 0;
+    return mode == MOIRAI_SEND ? !places_are_full(&s->places)
+                               : !places_are_empty(&s->places);
 }
 
 static const struct moirai_option steal_options[] = {
@@ -227,7 +363,8 @@ static const struct moirai_option steal_options[] = {
 };
 
 static const struct moirai_chan_ops steal_ops = {
-    .flags = MOIRAI_CHAN_HANDOFF,
+    .flags = MOIRAI_CHAN_CONCURRENT | MOIRAI_CHAN_HANDOFF
+        | MOIRAI_CHAN_ANYBODY,
     .state_size = steal_state_size,
     .init = steal_init,
     .fini = steal_fini,
@@ -237,7 +374,9 @@ static const struct moirai_chan_ops steal_ops = {
     .capacity = steal_capacity,
     .attach = steal_attach,
     .detach = steal_detach,
+    .seal = steal_seal,
     .can = steal_can,
+    .locked = steal_locked,
 };
 
 MOIRAI_PLUGIN(chan, steal) = {
@@ -247,7 +386,7 @@ MOIRAI_PLUGIN(chan, steal) = {
     .ops_abi = MOIRAI_CHAN_ABI,
     .name = "steal",
     .version = "1.0",
-    .summary = "a queue per receiving endpoint; who has nothing takes others'",
+    .summary = "a queue per endpoint; who has nothing takes others'",
     .options = steal_options,
     .config_size = sizeof(struct steal_config),
     .ops = &steal_ops,

@@ -150,7 +150,11 @@ TEST(descriptor, of_a_channel_has_functions_that_belong_together)
     CHECK_STR(flaw(MOIRAI_CHAN, &ops), "it says it is concurrent, but its "
                                        "ring works under the core's lock only");
     ops.flags = MOIRAI_CHAN_RING;
+    HAS(ops.peek);
     CHECK_STR(flaw(MOIRAI_CHAN, &ops), "");
+    ops.flags = MOIRAI_CHAN_CONCURRENT;
+    CHECK_STR(flaw(MOIRAI_CHAN, &ops), "it says it is concurrent, but what it "
+                                       "lets peek at needs the core's lock");
 }
 
 TEST(descriptor, of_a_scheduler_has_the_deque_that_it_says)

@@ -502,10 +502,13 @@ static int own_work_first(void *arg)
         CHECK_EQ(talk_send(i % 2 == 0 ? one : two, i, MOIRAI_NOW), 0);
     for (int64_t i = 1; i < 10; i += 2)
         CHECK_EQ(talk_recv(two, MOIRAI_NOW), i);
-    CHECK_EQ(talk_recv(two, MOIRAI_NOW), 0);
-    CHECK_EQ(talk_recv(one, MOIRAI_NOW), 2);
+    CHECK_EQ(talk_recv(two, MOIRAI_NOW), 0);    /* and takes 2 and 4 along */
+    CHECK_EQ(talk_recv(one, MOIRAI_NOW), 6);
     moirai_chan_put(one);
+    CHECK_EQ(talk_recv(two, MOIRAI_NOW), 2);
     CHECK_EQ(talk_recv(two, MOIRAI_NOW), 4);
+    CHECK_EQ(talk_recv(two, MOIRAI_NOW), 8);
+    CHECK_EQ(talk_recv(two, MOIRAI_NOW), -EAGAIN);
     moirai_chan_put(two);
     return 0;
 }
