@@ -406,6 +406,9 @@ static struct act {
     { "pools", stress_resource, 0 },
     { "supervisors", stress_supervisor, 0 },
     { "streams", stress_stream, 0 },
+    { "loans", stress_loan, 0 },
+    { "fans", stress_fan, 0 },
+    { "services", stress_service, 0 },
 };
 
 #define ACTS (sizeof acts / sizeof acts[0])

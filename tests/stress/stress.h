@@ -104,5 +104,8 @@ void stress_breaker(struct dice *dice);
 void stress_resource(struct dice *dice);
 void stress_supervisor(struct dice *dice);
 void stress_stream(struct dice *dice);
+void stress_loan(struct dice *dice);
+void stress_fan(struct dice *dice);
+void stress_service(struct dice *dice);
 
 #endif

@@ -415,6 +415,9 @@ static int run_river(void *arg)
         stages[n++] = moirai_stream_workers(1 + roll(&r->dice, 3), 4,
                                             roll(&r->dice, 4),
                                             MOIRAI_STREAM_ORDERED);
+    else if (roll(&r->dice, 2))
+        stages[n++] = moirai_stream_pool(1, 3, roll(&r->dice, 30) * MOIRAI_US,
+                                         4, MOIRAI_STREAM_ORDERED);
     stages[n++] = moirai_stream_map(copy_drop, r, elem);
     if (roll(&r->dice, 2))
         stages[n++] = moirai_stream_async(2, 0);
