@@ -297,8 +297,9 @@ static void write_worker(struct dump *d, struct mo_worker *w)
 
     mo_line_text(&d->line, "worker ");
     mo_line_number(&d->line, w->hot.index);
-    mo_line_text(&d->line, mo_load_relaxed(&w->idle) ? ": asleep, "
-                                                     : ": awake, ");
+    mo_line_text(&d->line, mo_load_relaxed(&w->benched) ? ": not needed, "
+                           : mo_load_relaxed(&w->idle) ? ": asleep, "
+                                                       : ": awake, ");
     mo_line_number(&d->line, mo_load_relaxed(&w->count.finished));
     mo_line_text(&d->line, " tasks ended, ");
     mo_line_number(&d->line, mo_load_relaxed(&w->count.parked));
@@ -334,7 +335,7 @@ void moirai_dump(struct moirai_runtime *rt, int fd)
 
     if (d == NULL)
         return;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         write_worker(d, rt->workers[i]);
     mo_wait_freeze(rt);
     mo_roster_walk(&rt->roster, write_each, d);

@@ -87,7 +87,7 @@ static void answer(struct mo_worker *w)
 /* The last public fork is gone; pointless with nobody to steal. */
 static void ask_again(struct mo_worker *w)
 {
-    if (w->runtime->worker_count > 1)
+    if (mo_load_relaxed(&w->runtime->worker_count) > 1)
         ask(w);
 }
 

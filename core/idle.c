@@ -145,7 +145,7 @@ void mo_idle_deadline(struct moirai_runtime *rt, int64_t deadline_ns)
 
 void mo_idle_wake_all(struct moirai_runtime *rt)
 {
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         wake_this(rt->workers[i]);
         mo_unpark(&rt->workers[i]->parker);
     }
@@ -183,7 +183,7 @@ static int64_t first_deadline(const struct moirai_runtime *rt)
 {
     int64_t first = MOIRAI_NEVER;
 
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         int64_t here = mo_load(&rt->workers[i]->timers.earliest);
 
         if (here < first)
@@ -218,7 +218,7 @@ static void see_to_timers(struct mo_worker *w)
         return;
     mo_idle_search(w);
     now = mo_runtime_now(rt);
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         mo_count(&w->count.timers_fired, mo_timers_run(rt->workers[i], now));
     mo_idle_deadline(rt, first_deadline(rt));
 }

@@ -66,7 +66,7 @@ uint32_t mo_loop_workers(void)
 {
     struct mo_worker *w = mo_self();
 
-    return w != NULL ? w->runtime->worker_count : 1;
+    return w != NULL ? mo_load_relaxed(&w->runtime->staff.wanted) : 1;
 }
 
 int mo_loop_attr(const struct moirai_par_attr *given,
@@ -102,10 +102,11 @@ static size_t least_of(size_t n, size_t unit, bool alone)
 static size_t part_of(size_t n, size_t unit)
 {
     struct mo_worker *w = mo_self();
+    uint32_t workers = mo_loop_workers();
 
-    if (w == NULL || w->runtime->worker_count == 1 || mo_frame_open(w))
+    if (workers == 1 || mo_frame_open(w))
         return SIZE_MAX;
-    n = divide(n, w->runtime->worker_count * (size_t)AHEAD);
+    n = divide(n, workers * (size_t)AHEAD);
     return n <= unit ? unit : n - n % unit;
 }
 

@@ -27,13 +27,12 @@
 #include "os/sim.h"
 #include "pool.h"
 #include "scope.h"
+#include "staff.h"
 #include "stats.h"
 #include "task.h"
 #include "topo.h"
 #include "trace.h"
 #include "watch.h"
-
-#define MOST_WORKERS 1024
 
 /* The config of a simulating scheduler begins with one that is for the
  * simulator; of an older one, with less of it. */
@@ -49,7 +48,7 @@ static int open_simulation(struct moirai_runtime *rt,
     if (plugin->config_size < size)
         size = plugin->config_size;
     memcpy(&config, chosen->config, size);
-    rc = mo_sim_open(&config, rt->worker_count, &rt->os);
+    rc = mo_sim_open(&config, rt->staff.most, &rt->os);
     if (rc == 0)
         mo_task_forget_sites();
     else if (rc == -EBUSY)
@@ -73,7 +72,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     if (n == 0)
         n = rt->sched->flags & MOIRAI_SCHED_SIM ? MO_TOPO_SIM_WORKERS
                                                 : mo_topo_workers();
-    rt->worker_count = (uint32_t)(n < MOST_WORKERS ? n : MOST_WORKERS);
+    mo_staff_plan(rt, (uint32_t)n);
     rt->os = &mo_os_real;
     if (rt->sched->flags & MOIRAI_SCHED_SIM) {
         int rc = open_simulation(rt, chosen, err);
@@ -81,7 +80,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
         if (rc != 0)
             return rc;
     }
-    rt->owning = rt->worker_count == 1 && rt->os->sim == NULL && !mo_tsan()
+    rt->owning = rt->staff.most == 1 && rt->os->sim == NULL && !mo_tsan()
               && mo_os_barrier_init();
     mo_host_init(rt);
     return 0;
@@ -120,7 +119,7 @@ static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
 {
     const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
     struct moirai_sched_env env = { .size = sizeof env,
-                                    .workers = rt->worker_count,
+                                    .workers = rt->staff.most,
                                     .host = &rt->host };
     int rc;
 
@@ -162,7 +161,7 @@ static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
     queue->pop_oldest = ops->pop_oldest != NULL ? ops->pop_oldest : ops->pop;
     if (ops->flags & MOIRAI_SCHED_DEQUE)
         queue->local = queue->worker;
-    queue->alone = rt->worker_count == 1;
+    queue->alone = rt->staff.most == 1;
 }
 
 static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
@@ -175,7 +174,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->runtime = rt;
     w->hot.index = index;
     w->next_id = w->id_mark = index + 1;
-    w->id_step = rt->worker_count + 1;
+    w->id_step = rt->staff.most + 1;
     w->noted = rt->options.trace != 0 || rt->trace_fd >= 0
             || rt->options.max_tasks != 0
             || mo_race_on();
@@ -240,12 +239,12 @@ static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
     int rc = 0;
 
     rt->outside_sites = mo_mem_alloc(MO_SITES * sizeof *rt->outside_sites, 64);
-    rt->workers = mo_mem_alloc(rt->worker_count * sizeof *rt->workers, 64);
+    rt->workers = mo_mem_alloc(rt->staff.most * sizeof *rt->workers, 64);
     if (rt->workers == NULL || rt->outside_sites == NULL) {
         free_places(rt);
         return moirai_error_set(err, -ENOMEM, "out of memory");
     }
-    for (i = 0; i < rt->worker_count && rc == 0; i++)
+    for (i = 0; i < rt->staff.most && rc == 0; i++)
         rc = open_worker(rt, i, err);
     if (rc == 0)
         return 0;
@@ -257,38 +256,30 @@ static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
 
 static void close_workers(struct moirai_runtime *rt)
 {
-    for (uint32_t i = rt->worker_count; i > 0; i--)
+    for (uint32_t i = rt->staff.most; i > 0; i--)
         close_worker(rt, i - 1);
     free_places(rt);
 }
 
-static void join_threads(struct moirai_runtime *rt, uint32_t n)
+static void join_threads(struct moirai_runtime *rt)
 {
     mo_swap(&rt->exiting, 1);
     mo_idle_wake_all(rt);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < mo_load(&rt->staff.started); i++)
         rt->os->join(rt->os, &rt->workers[i]->thread);
 }
 
 static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
 {
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
-        struct mo_worker *w = rt->workers[i];
-        int rc = mo_worker_prepare(w);
+    uint32_t n = rt->worker_count;
 
-        if (rc == 0) {
-            w->thread.body = mo_worker_main;
-            w->thread.arg = w;
-            w->thread.name = "moirai/work";
-            rc = rt->os->start(rt->os, &w->thread);
-            if (rc != 0)
-                mo_fiber_put(w, w->loop);
-        }
+    for (uint32_t i = 0; i < n; i++) {
+        int rc = mo_staff_start(rt);
+
         if (rc != 0) {
-            join_threads(rt, i);
+            join_threads(rt);
             return moirai_error_set(err, rc, "cannot start worker %u of %u: "
-                                    "%s", i + 1, rt->worker_count,
-                                    strerror(-rc));
+                                    "%s", i + 1, n, strerror(-rc));
         }
     }
     return 0;
@@ -432,7 +423,7 @@ static void close_all(struct moirai_runtime *rt)
 {
     mo_child_forbid();
     mo_child_delist(rt);
-    join_threads(rt, rt->worker_count);
+    join_threads(rt);
     for (uint32_t round = 0; mo_load(&rt->visitors) != 0; round++)
         mo_relax(round);
     mo_pool_close(rt->pool);

@@ -37,6 +37,7 @@
 #include "frame.h"
 #include "runtime.h"
 #include "scope.h"
+#include "staff.h"
 #include "task.h"
 #include "trace.h"
 
@@ -123,7 +124,7 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
                                        bool simulated)
 {
     struct moirai_runtime *rt = w->runtime;
-    uint32_t n = rt->worker_count;
+    uint32_t n = mo_load_relaxed(&rt->worker_count);
     uint32_t first = mo_worker_random(w, n);
     struct moirai_task *task = mo_worker_take_inbox(w);
 
@@ -195,7 +196,8 @@ struct moirai_task *mo_search(struct mo_worker *w)
     while ((task = spin(w)) == NULL) {
         if (mo_load(&rt->exiting) != 0)
             return NULL;
-        mo_idle_sleep(w);
+        if (!mo_staff_sit(w, true))
+            mo_idle_sleep(w);
     }
     w->clock_ns = rt->os->coarse(rt->os);
     mo_idle_found(w);

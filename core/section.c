@@ -33,6 +33,11 @@ static const struct moirai_option runtime_keys[] = {
       .help = "threads that run tasks; auto: what this process may use",
       .type = MOIRAI_UINT, .min = 1, .max = 1024, .choices = auto_word,
       .offset = offsetof(struct mo_runtime_options, workers) },
+    { .name = "workers_max", .preset = "auto",
+      .help = "most workers that a program may ask for as it runs; auto: as "
+              "many as it starts with",
+      .type = MOIRAI_UINT, .min = 1, .max = 1024, .choices = auto_word,
+      .offset = offsetof(struct mo_runtime_options, workers_max) },
     { .name = "blocking_threads", .preset = "64",
       .help = "most threads for calls that block",
       .type = MOIRAI_UINT, .min = 1, .max = 65536,

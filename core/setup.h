@@ -35,6 +35,7 @@ enum mo_spill_policy {
 /* The `runtime:` section, and what of `scheduler:` is the core's. */
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
+    uint64_t workers_max;           /* later; 0: no more than at first */
     uint64_t blocking_threads;      /* most threads of the blocking pool */
     uint64_t max_tasks;             /* live at once; 0: no limit */
     uint64_t trace;                 /* events kept per worker; 0: off */

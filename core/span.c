@@ -12,7 +12,7 @@
 int moirai_cells_init(struct moirai_cells *cells, struct moirai_runtime *rt,
                       size_t size)
 {
-    uint32_t n = rt->worker_count + 1;
+    uint32_t n = rt->staff.most + 1;
     size_t stride;
     char *data;
 

@@ -82,11 +82,13 @@ static uint64_t spawned_by(const struct mo_worker *w,
 int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
 {
     uint32_t size = stats->size;
-    struct moirai_stats sum = { .size = size, .workers = rt->worker_count };
+    struct moirai_stats sum = {
+        .size = size, .workers = mo_load(&rt->staff.wanted)
+    };
 
     if (size < 8 || size > sizeof sum)
         return -EINVAL;
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         const struct mo_worker *w = rt->workers[i];
         uint64_t spawned = sum.spawned + spawned_by(w, &w->count.spawned, ALL);
 
@@ -115,7 +117,7 @@ static struct mo_site_counters count_site(const struct moirai_runtime *rt,
         mo_load_relaxed(&rt->outside_sites[index].spawned), 0
     };
 
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         const struct mo_worker *w = rt->workers[i];
         const struct mo_site_counters *c = &w->sites[index];
 

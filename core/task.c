@@ -34,7 +34,7 @@ static uint32_t outside_id(struct moirai_runtime *rt)
 {
     uint32_t n = mo_add(&rt->outside_id, 1) + 1;
 
-    return n * (rt->worker_count + 1);
+    return n * (rt->staff.most + 1);
 }
 
 enum moirai_stack_class mo_task_class(const struct moirai_task *task)
@@ -255,7 +255,7 @@ static int read_attr(const struct moirai_runtime *rt,
         return -EINVAL;
     memcpy(attr, given, given->size < sizeof *attr ? given->size
                                                    : sizeof *attr);
-    if (attr->worker > rt->worker_count || attr->priority > 255
+    if (attr->worker > mo_load(&rt->staff.started) || attr->priority > 255
         || (attr->flags & ~MOIRAI_PINNED) != 0 || attr->stack_size > deep)
         return -EINVAL;
     if (attr->guard_size > rt->guard_size || attr->allocator != NULL)

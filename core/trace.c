@@ -95,7 +95,7 @@ void mo_trace_live(struct mo_worker *w)
 
 void moirai_trace_dump(struct moirai_runtime *rt, int fd)
 {
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         const struct mo_worker *w = rt->workers[i];
         uint64_t from = 0;
 

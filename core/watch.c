@@ -150,7 +150,9 @@ bool mo_watch_ask(struct mo_worker *w, struct mo_watch_answer *answer)
     bool told = false;
 
     if (rt->dump_signal == 0 || rt->os->sim != NULL
-        || mo_load_relaxed(&w->idle) || !is_ours(rt->dump_signal)
+        || mo_load_relaxed(&w->idle) || mo_load_relaxed(&w->benched)
+        || mo_load(&rt->staff.started) <= w->hot.index
+        || !is_ours(rt->dump_signal)
         || !mo_word_try(&ask_lock))
         return false;
     mo_store(&w->asked, ASKED);

@@ -30,6 +30,7 @@
 #include "runtime.h"
 #include "scope.h"
 #include "search.h"
+#include "staff.h"
 #include "task.h"
 #include "trace.h"
 
@@ -195,6 +196,7 @@ static void put_inbox(struct mo_worker *w, struct moirai_task *task)
     w->inbox_last = task;
     mo_lock_drop(&w->inbox_lock);
     mo_idle_notify_one(w);
+    mo_staff_notify(w);
 }
 
 /* As many turns as would pass in LOOK_EVERY, had each taken as long as the last
@@ -242,13 +244,14 @@ static uint32_t prepay(struct mo_worker *w)
 static struct moirai_task *keep_house(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
-    struct mo_worker *other = rt->workers[w->watched % rt->worker_count];
+    uint32_t n = mo_load_relaxed(&rt->worker_count);
+    struct mo_worker *other = rt->workers[w->watched % n];
     uint32_t turn = mo_turns_of(other);
 
     give_turns(w);
     mo_run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
-        other = rt->workers[++w->watched % rt->worker_count];
+        other = rt->workers[++w->watched % n];
         w->watched_turn = mo_turns_of(other);
         return NULL;
     }
@@ -270,6 +273,15 @@ static struct moirai_task *ask(struct mo_worker *w)
     return task;
 }
 
+/* There are more workers than should be: this one leaves all that it has to
+ * others, what it was given, too. */
+static MO_COLD void make_room(struct mo_worker *w, struct moirai_task *given)
+{
+    if (given != NULL)
+        mo_worker_ready(w->runtime, given);
+    mo_staff_sit(w, false);
+}
+
 /* Whoever ran last may have given the next task; it goes first unless it is
  * time to look around, lest two tasks that give each other their turn keep all
  * others waiting. */
@@ -282,10 +294,15 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
     w->given = NULL;
     if (given != NULL && !mo_look_is_due(w))
         return given;
-    if (mo_load_relaxed(&w->quick) == 0)
+    if (mo_load_relaxed(&w->quick) == 0) {
+        if (mo_staff_has_too_many(&rt->staff, false)) {
+            make_room(w, given);
+            given = NULL;
+        }
         task = ask(w);
-    else
+    } else {
         mo_take_turn(w);
+    }
     w->inbox_first = !w->inbox_first;   /* two pinned tasks that give each */
     if (task == NULL && w->inbox_first) /* other the turn are not all */
         task = mo_worker_take_inbox(w);
@@ -410,7 +427,7 @@ bool mo_worker_sees_work(struct mo_worker *w)
 
     if (mo_load(&rt->exiting) != 0 || mo_load(&w->inbox) != NULL)
         return true;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         if (mo_frame_stealable(rt->workers[i]))
             return true;
     return !rt->sched->empty(w->queue.state, w->queue.worker);

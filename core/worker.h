@@ -227,6 +227,8 @@ struct mo_worker {
     struct mo_parker parker;
     struct mo_worker *idle_next;    /* guarded by the idle lock, as is */
     MO_ATOMIC(bool) idle;
+    struct mo_worker *bench_next;   /* guarded by the staff's lock, as is */
+    MO_ATOMIC(bool) benched;
 };
 
 /* Who sleeps, who looks for work; see idle.c. */
@@ -238,6 +240,23 @@ struct mo_idle {
     MO_ATOMIC(uint32_t) sleepers;
     MO_ATOMIC(uint32_t) searchers;
     uint32_t most_searchers;        /* constant */
+};
+
+/* How many workers there are; see staff.c. */
+struct mo_staff {
+    struct mo_lock lock;            /* guards the bench and the numbers below,
+                                     * which anybody may read */
+    struct mo_worker *bench;
+    uint32_t lent;                  /* that stand in for others */
+    MO_ATOMIC(uint32_t) wanted;     /* without those */
+    MO_ATOMIC(uint32_t) allowed;    /* with them */
+    MO_ATOMIC(uint32_t) brief;      /* of them, who go when there is no work */
+    MO_ATOMIC(uint32_t) working;    /* neither on the bench nor not started */
+    MO_ATOMIC(uint32_t) started;    /* who fills writes it */
+    MO_ATOMIC(uint32_t) filling;    /* somebody does */
+    uint32_t limit;                 /* most that may be wanted; constant, as
+                                     * is */
+    uint32_t most;                  /* places */
 };
 
 struct mo_pool;
@@ -253,7 +272,7 @@ struct moirai_runtime {
     void *stack_state;
     bool ordered;                   /* the scheduler's flag */
     int trace_fd;                   /* for each event as it happens; -1 */
-    uint32_t worker_count;
+    MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
     bool owning;                    /* its one worker may own channels */
     struct mo_worker **workers;
     struct mo_slab tasks, handles;
@@ -271,6 +290,7 @@ struct moirai_runtime {
     enum mo_overflow on_overflow;
 
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
+    _Alignas(MO_CACHE_LINE) struct mo_staff staff;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
     MO_ATOMIC(uint32_t) outside_id; /* ids of tasks spawned by threads */
     MO_ATOMIC(uint32_t) visitors;   /* other threads making tasks ready, or

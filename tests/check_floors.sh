@@ -26,8 +26,8 @@ floors='
 3 event fail fault
 3 fiber fork frame future gate handle host idle leave link loan local loop name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
-3 semaphore single sort span spill stats sync task time timer trace transfer
-3 search wait watch worker
+3 semaphore single sort span spill staff stats sync task time timer trace
+3 search transfer wait watch worker
 4 flow/* runtime
 '
 

@@ -90,12 +90,20 @@ struct moirai_scope *moirai_runtime_scope(struct moirai_runtime *runtime);
 /* The runtime of the calling task; NULL on a plain thread. */
 struct moirai_runtime *moirai_runtime_self(void);
 
+/* From soon on that many workers run tasks, where at the start it was what
+ * runtime.workers says: 1 to runtime.workers_max. Workers that are too many end
+ * the task they are in up to its next wait, leave all others to the rest, and
+ * sleep; only tasks that are pinned to such a worker it runs itself, as ever.
+ * 0; -EINVAL: too few or too many; -ENOMEM, -EAGAIN: there are fewer now, as no
+ * thread could be started; -ECHILD. Tasks and plain threads. */
+int moirai_runtime_resize(struct moirai_runtime *runtime, uint32_t workers);
+
 /* Counters since the start; each only grows. Sums over workers that go on
  * counting, so two fields need not belong to the same instant. What plain
  * threads do is counted where it says so. */
 struct moirai_stats {
     uint32_t size;                  /* sizeof(struct moirai_stats) */
-    uint32_t workers;               /* as started; not a counter */
+    uint32_t workers;               /* there should be; not a counter */
     uint64_t spawned;               /* tasks, by threads too; forks are none */
     uint64_t finished;              /* of these, however they ended */
     uint64_t failed;                /* ended by moirai_fail; forks too */

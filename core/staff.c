@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * staff.c - how many workers there are, and those who are not needed now.
+ *
+ * Places for as many workers as there may ever be are made at the start, as
+ * schedulers have to know them all. The first `started` of them have a thread.
+ * Everybody looks at the queues and the timers of the first worker_count (which
+ * a place is one of before its thread begins), so a worker may stop working at
+ * any time between two tasks and leave all that it has: others take it.
+ *
+ * That is what a worker does that finds, before it searches or when it keeps
+ * house, that more are working than should: it sits down on the bench, and
+ * sleeps until it is called. What is pinned to it nobody else may run; so it
+ * gets up for that, runs it, and sits down again.
+ *
+ * Why nothing is left lying. Of those who work, one at least goes on working:
+ * the numbers are compared and changed under the lock. Who sits down has
+ * stopped searching first, as if it had found something, and, had it been woken
+ * for a task, wakes another one for it (mo_idle_found, mo_idle_notify). A
+ * pinned task is put into the inbox, then a fence, then `benched` is read; who
+ * sits down sets `benched`, then a fence, then looks into the inbox: one of
+ * them notices.
+ *
+ * Who should work: `wanted`, as the program or the system says, and `lent`, who
+ * stand in for workers that are stuck (monitor.c). Of those some, `brief`, are
+ * to go as soon as they find nothing to do.
+ *
+ * Rejected: threads that end when they are not needed. Tasks pinned to them
+ * would have nobody, and each change would cost two threads; one that sleeps
+ * costs its stack's few pages. To hand the place itself to another thread: who
+ * runs a task on it has its address in registers, in inline forks even in the
+ * program's own code, and would have to be stopped to be told; see
+ * docs/decisions.
+ */
+#include "staff.h"
+
+#include <errno.h>
+
+#include "idle.h"
+#include "fiber.h"
+#include "runtime.h"
+#include "scope.h"
+
+#define MOST_WORKERS 1024
+
+void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers)
+{
+    struct mo_staff *staff = &rt->staff;
+    uint64_t limit = rt->options.workers_max;
+
+    if (workers > MOST_WORKERS)
+        workers = MOST_WORKERS;
+    rt->worker_count = staff->wanted = staff->allowed = workers;
+    staff->limit = limit > workers ? (uint32_t)limit : workers;
+    staff->most = staff->limit;
+}
+
+int mo_staff_start(struct moirai_runtime *rt)
+{
+    uint32_t index = mo_load(&rt->staff.started);
+    struct mo_worker *w = rt->workers[index];
+    int rc = mo_worker_prepare(w);
+
+    if (rc != 0)
+        return rc;
+    if (mo_load(&rt->worker_count) <= index)
+        mo_store(&rt->worker_count, index + 1);     /* see above */
+    mo_add(&rt->staff.working, 1);
+    w->thread.body = mo_worker_main;
+    w->thread.arg = w;
+    w->thread.name = "moirai/work";
+    rc = rt->os->start(rt->os, &w->thread);
+    if (rc != 0) {
+        mo_sub(&rt->staff.working, 1);
+        mo_fiber_put(w, w->loop);
+        return rc;
+    }
+    mo_store(&rt->staff.started, index + 1);
+    return 0;
+}
+
+/* How many should work, by the numbers. Lock held. */
+static void allow(struct mo_staff *staff)
+{
+    mo_store(&staff->allowed, staff->wanted + staff->lent);
+}
+
+void mo_staff_lend(struct moirai_runtime *rt, uint32_t lent, uint32_t brief)
+{
+    struct mo_staff *staff = &rt->staff;
+
+    mo_lock_take(&staff->lock);
+    staff->lent = lent;
+    mo_store(&staff->brief, brief);
+    allow(staff);
+    mo_lock_drop(&staff->lock);
+}
+
+/* `w` works again. Lock held; it is on the bench. */
+static void get_up(struct mo_staff *staff, struct mo_worker *w)
+{
+    struct mo_worker **at = &staff->bench;
+
+    while (*at != w)
+        at = &(*at)->bench_next;
+    *at = w->bench_next;
+    mo_add(&staff->working, 1);
+    mo_store(&w->benched, false);
+}
+
+/* False: the bench is empty. */
+static bool call_one(struct mo_staff *staff)
+{
+    struct mo_worker *w;
+
+    mo_lock_take(&staff->lock);
+    w = staff->bench;
+    if (w != NULL)
+        get_up(staff, w);
+    mo_lock_drop(&staff->lock);
+    if (w != NULL)
+        mo_unpark(&w->parker);
+    return w != NULL;
+}
+
+static bool lacks(const struct mo_staff *staff)
+{
+    return mo_load_seq(&staff->working) < mo_load_seq(&staff->allowed);
+}
+
+static int add_one(struct moirai_runtime *rt)
+{
+    if (call_one(&rt->staff))
+        return 0;
+    return mo_load(&rt->staff.started) < rt->staff.most ? mo_staff_start(rt)
+                                                        : -EAGAIN;
+}
+
+/* Who comes while another one fills has changed the numbers before, and the
+ * other looks at them once more after it has let go of `filling`. */
+int mo_staff_fill(struct moirai_runtime *rt)
+{
+    struct mo_staff *staff = &rt->staff;
+    int rc = 0;
+
+    while (rc == 0 && lacks(staff)) {
+        if (mo_swap(&staff->filling, 1) != 0)
+            return 0;
+        while (rc == 0 && lacks(staff))
+            rc = add_one(rt);
+        mo_swap(&staff->filling, 0);
+    }
+    return rc;
+}
+
+static bool may_sit(struct mo_worker *w, bool idle)
+{
+    return mo_staff_has_too_many(&w->runtime->staff, idle)
+        && mo_load(&w->inbox) == NULL
+        && mo_load(&w->runtime->exiting) == 0;
+}
+
+static bool sit_down(struct mo_worker *w, bool idle)
+{
+    struct mo_staff *staff = &w->runtime->staff;
+    bool may;
+
+    mo_lock_take(&staff->lock);
+    may = may_sit(w, idle);
+    if (may) {
+        mo_sub(&staff->working, 1);
+        w->bench_next = staff->bench;
+        staff->bench = w;
+        mo_store(&w->benched, true);
+    }
+    mo_lock_drop(&staff->lock);
+    return may;
+}
+
+/* Is it to stay? If it gets up by itself, it does so here. */
+static bool stays(struct mo_worker *w)
+{
+    struct mo_staff *staff = &w->runtime->staff;
+
+    if (mo_load(&w->inbox) == NULL && mo_load(&w->runtime->exiting) == 0)
+        return mo_load(&w->benched);
+    mo_lock_take(&staff->lock);
+    if (w->benched)
+        get_up(staff, w);
+    mo_lock_drop(&staff->lock);
+    return false;
+}
+
+bool mo_staff_sit(struct mo_worker *w, bool idle)
+{
+    if (!may_sit(w, idle) || !sit_down(w, idle))
+        return false;
+    mo_scope_settle(w);
+    mo_idle_found(w);
+    mo_idle_notify(w->runtime);     /* with a fence; see above */
+    while (stays(w))
+        mo_park(&w->parker, MOIRAI_NEVER);
+    return true;
+}
+
+void mo_staff_notify(struct mo_worker *w)
+{
+    if (mo_load(&w->benched))
+        mo_unpark(&w->parker);
+}
+
+/* Nobody calls one from the bench while the lock is held, and nobody starts one
+ * while this one fills. */
+bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
+{
+    struct mo_staff *staff = &rt->staff;
+    struct mo_worker *w;
+    bool found;
+
+    if (mo_swap(&staff->filling, 1) != 0)
+        return false;
+    mo_lock_take(&staff->lock);
+    w = staff->bench;
+    if (w == NULL && mo_load(&staff->started) < staff->most)
+        w = rt->workers[mo_load(&staff->started)];
+    found = w != NULL && look(w);
+    mo_lock_drop(&staff->lock);
+    mo_swap(&staff->filling, 0);
+    mo_staff_fill(rt);              /* somebody may have relied on it */
+    return found;
+}
+
+/* Sleepers, too, look whether there are too many of them. */
+int moirai_runtime_resize(struct moirai_runtime *rt, uint32_t workers)
+{
+    struct mo_staff *staff = &rt->staff;
+
+    if (!mo_runtime_usable(rt))
+        return mo_runtime_refusal(rt);
+    if (workers == 0 || workers > staff->limit)
+        return -EINVAL;
+    mo_lock_take(&staff->lock);
+    mo_store(&staff->wanted, workers);
+    allow(staff);
+    mo_lock_drop(&staff->lock);
+    mo_idle_wake_all(rt);
+    return mo_staff_fill(rt);
+}
