@@ -11,7 +11,7 @@
  *
  * A worker keeps up to two batches of each class, and trades whole ones with
  * the plugin, so most of the time no lock is taken. How many it asks for grows
- * while it asks.
+ * while it asks. While any worker gets none at all, the others keep none.
  *
  * Deep calls leave pages behind that a parked task has no use for. The second
  * page from the top tells (mo_fiber_is_soiled), and they are given back when
@@ -297,6 +297,8 @@ void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
     if (w->pooled[stack_class] >= batch_of(stack_class))
         set_aside(w, stack_class);
     keep(w, fiber);
+    if (__builtin_expect(mo_load_relaxed(&w->runtime->starving) != 0, 0))
+        mo_fiber_drain(w);
 }
 
 void mo_fiber_drain(struct mo_worker *w)

@@ -31,6 +31,7 @@
  */
 #include "idle.h"
 
+#include "fiber.h"
 #include "topo.h"
 #include "worker.h"
 
@@ -260,6 +261,8 @@ static bool nap(struct mo_worker *w)
     if (!listed || mo_load(&rt->exiting) != 0
         || (until != MOIRAI_NEVER && until <= mo_runtime_now(rt)))
         return false;
+    if (mo_load_relaxed(&rt->starving) != 0)
+        mo_fiber_drain(w);          /* who counted itself then unparks all */
     mo_park(&w->parker, until);
     return true;
 }

@@ -137,14 +137,24 @@ static void settle_in(void)
     mo_limit_forks(w, w->fiber);
 }
 
-/* On a stack of its own, if there is one. */
-static MO_COLD bool start_apart(struct mo_worker *w, struct moirai_task *task)
+/* There is a stack (again). */
+static void sated(struct mo_worker *w)
 {
-    struct mo_fiber *fiber = mo_fiber_get(w, mo_task_class(task), own_entry);
+    if (!w->starved)
+        return;
+    w->starved = false;
+    mo_sub(&w->runtime->starving, 1);
+}
+
+/* On a stack of its own, if there is one. */
+static MO_COLD bool start_apart(struct mo_worker *w, struct moirai_task *task,
+                                enum moirai_stack_class stack_class)
+{
+    struct mo_fiber *fiber = mo_fiber_get(w, stack_class, own_entry);
 
     if (fiber == NULL)
         return false;
-    w->starved = false;
+    sated(w);
     start_own(w, task, fiber);
     settle_in();
     return true;
@@ -156,17 +166,25 @@ static MO_COLD bool get_spare(struct mo_worker *w)
     w->spare = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
     if (w->spare == NULL)
         return false;
-    w->starved = false;
+    sated(w);
     return true;
+}
+
+/* May it have a small stack where there is no deep one? Better than none, if
+ * nobody said or saw that it needs more. */
+static bool is_modest(const struct moirai_task *task)
+{
+    return task->kind == MO_TASK_PLAIN && (task->flags & MO_TASK_DEEP) == 0
+        && mo_load_relaxed(&task->site->own_stack) != MO_SITE_FORKS;
 }
 
 /* False: not now, there is no stack to go on if it waits. */
 static MO_COLD bool run_special(struct mo_worker *w, struct moirai_task *task)
 {
-    if (mo_task_wants_stack(task) && start_apart(w, task))
+    if (mo_task_wants_stack(task) && start_apart(w, task, mo_task_class(task)))
         return true;
     if (w->spare == NULL && !get_spare(w))
-        return false;
+        return is_modest(task) && start_apart(w, task, MOIRAI_STACK_TASK);
     start_noted(w, task);
     return true;
 }
@@ -249,6 +267,8 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     uint32_t turn = mo_turns_of(other);
 
     give_turns(w);
+    if (mo_load_relaxed(&rt->starving) != 0)
+        mo_fiber_drain(w);
     mo_run_timers(w, w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % n];
@@ -328,20 +348,28 @@ static inline struct moirai_task *next(struct mo_worker *w)
     return __builtin_expect(task != NULL, 1) ? task : mo_search(w);
 }
 
-/* The stack plugin has nothing left: lets others end and give some back. Said
- * once, until there is one again. */
+/* The stack plugin has nothing left: has the others give back what they have in
+ * reserve, and lets them end. Said once. */
 static MO_COLD void wait_for_stack(struct mo_worker *w,
                                    struct moirai_task *task)
 {
     struct moirai_runtime *rt = w->runtime;
 
-    if (!w->starved)
-        mo_log(MOIRAI_LOG_WARN, "no stack for task %u: trying again",
-               task->id);
-    w->starved = true;
+    if (!w->starved) {
+        if (mo_swap(&rt->starved_before, 1) == 0)
+            mo_log(MOIRAI_LOG_WARN, "no stack for task %u: trying again; "
+                   "further tasks that wait for one are not told of",
+                   task->id);
+        w->starved = true;
+        mo_add(&rt->starving, 1);
+        mo_idle_wake_all(rt);
+    }
+    mo_fiber_drain(w);              /* of the other class */
     mo_scope_settle(w);
     mo_worker_ready(rt, task);
     mo_park(&w->parker, mo_runtime_now(rt) + NO_STACK_NS);
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        mo_run_timers(w, rt->workers[i]);   /* who is woken may give one */
 }
 
 static inline void run_other(struct mo_worker *w, struct moirai_task *task)

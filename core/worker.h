@@ -298,6 +298,9 @@ struct moirai_runtime {
                                      * end, and the runtime be stopped, before
                                      * they are out again */
     MO_ATOMIC(int64_t) admitted;    /* live tasks, if there is a limit */
+    MO_ATOMIC(uint32_t) starving;   /* workers that are `starved`: meanwhile
+                                     * nobody keeps stacks in reserve */
+    MO_ATOMIC(uint32_t) starved_before; /* it was said that one is */
     struct mo_lock outside_lock;    /* guards the counters below */
     struct mo_counters outside;     /* of plain threads, as are */
     struct mo_site_counters *outside_sites;     /* MO_SITES of them */

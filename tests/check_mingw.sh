@@ -37,7 +37,8 @@ sources() {
     do
         case $file in
         core/portable/*) ;;
-        plugins/stacks/mmap.c|plugins/stacks/guards.c|tools/launch.c) continue ;;
+        plugins/stacks/fixed.c|plugins/stacks/guards.c|plugins/stacks/mmap.c|\
+        tools/launch.c) continue ;;
         tools/bench_none.c|tools/sim_none.c) ;;
         tools/bench_*.c|tools/cmd_bench.c) continue ;;
         tools/sim_*.c|tools/cmd_sim.c|tools/signals.c) continue ;;

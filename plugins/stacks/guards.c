@@ -67,13 +67,6 @@ static enum moirai_guard mmap_kind(struct mmap_state *s)
     return kind;
 }
 
-static bool mmap_guard_set(char *base, size_t size, enum moirai_guard kind)
-{
-    if (kind == MOIRAI_GUARD_INSTALL)
-        return madvise(base - size, size, MADV_GUARD_INSTALL) == 0;
-    return mprotect(base - size, size, PROT_NONE) == 0;
-}
-
 /* Guards a stack that nobody else knows of, as well as can be. */
 static enum moirai_guard mmap_guard(struct mmap_state *s, char *base,
                                     size_t size)
@@ -123,23 +116,11 @@ void mo_mmap_guards_set(struct mmap_state *s, struct moirai_stack *stacks,
     }
 }
 
-/* The lowest page stays guarded; `s` is only read where it is constant. */
+/* `s` is only read where it is constant. */
 size_t mo_mmap_guards_relax(void *state, const struct moirai_stack *stack,
                          bool open)
 {
-    struct mmap_state *s = state;
-    char *low = stack->base - stack->guard + s->page;
-    size_t room = stack->guard > s->page ? stack->guard - s->page : 0;
-    int rc;
+    const struct mmap_state *s = state;
 
-    if (room == 0)
-        return 0;
-    if (stack->guard_kind == MOIRAI_GUARD_INSTALL)
-        rc = madvise(low, room, open ? MADV_GUARD_REMOVE : MADV_GUARD_INSTALL);
-    else if (open)
-        rc = mprotect(low, room, PROT_READ | PROT_WRITE);
-    else
-        rc = madvise(low, room, MADV_DONTNEED) != 0
-            || mprotect(low, room, PROT_NONE) != 0;
-    return rc == 0 ? room : 0;
+    return mmap_guard_relax(s->page, stack, open);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - what mmap.c asks of the kernel.
+ * pages.h - what allocators of stacks ask of the kernel.
  *
  * Advice about many ranges is one system call where the kernel takes it so:
  * process_madvise for the own process, Linux 6.15. For the rest it is a call
@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include <moirai/stack.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102      /* glibc 2.41 has them */
@@ -104,6 +106,42 @@ static inline uint64_t mo_mmap_guards_allowed(void)
     return (maps - maps / 4) / 2;
 }
 
+/* Guards the `size` bytes below `base`. */
+static inline bool mmap_guard_set(char *base, size_t size,
+                                  enum moirai_guard kind)
+{
+    if (kind == MOIRAI_GUARD_INSTALL)
+        return madvise(base - size, size, MADV_GUARD_INSTALL) == 0;
+    return mprotect(base - size, size, PROT_NONE) == 0;
+}
+
+/* moirai_stack_ops.relax: the lowest page stays guarded. */
+static inline size_t mmap_guard_relax(size_t page,
+                                      const struct moirai_stack *stack,
+                                      bool open)
+{
+    char *low = stack->base - stack->guard + page;
+    size_t room = stack->guard > page ? stack->guard - page : 0;
+    int rc;
+
+    if (room == 0)
+        return 0;
+    if (stack->guard_kind == MOIRAI_GUARD_INSTALL)
+        rc = madvise(low, room, open ? MADV_GUARD_REMOVE : MADV_GUARD_INSTALL);
+    else if (open)
+        rc = mprotect(low, room, PROT_READ | PROT_WRITE);
+    else
+        rc = madvise(low, room, MADV_DONTNEED) != 0
+            || mprotect(low, room, PROT_NONE) != 0;
+    return rc == 0 ? room : 0;
+}
+
+/* What /proc/PID/maps calls it; nothing is lost on a kernel without that. */
+static inline void mmap_name(void *start, size_t bytes)
+{
+    prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, bytes, "moirai stacks");
+}
+
 /* Maps as much of the wanted region as the system grants; *count is then how
  * many stacks it has. NULL: not even one. */
 static inline char *mmap_map(size_t stride, uint64_t *count)
@@ -114,10 +152,9 @@ static inline char *mmap_map(size_t stride, uint64_t *count)
 
         if (start == MAP_FAILED)
             continue;
-        /* Both may fail on a kernel without them, and nothing is lost. */
+        /* May fail on a kernel without them, and nothing is lost. */
         madvise(start, n * stride, MADV_NOHUGEPAGE);
-        prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, n * stride,
-              "moirai stacks");
+        mmap_name(start, n * stride);
         *count = n;
         return start;
     }

@@ -312,7 +312,7 @@ void stack_get_survives_no_memory(const struct moirai_plugin *plugin,
             if (rc == 0)
                 stacks[n++].base[0] = 1;
         }
-        CHECK(rc == 0 || rc == -ENOMEM);
+        CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
     }
     for (int i = 0; i < n; i++)     /* needs no memory */
         put(&p, &stacks[i]);
