@@ -93,6 +93,27 @@ static bool out_of_memory(const char *path, const char *words)
            strstr(words + n, "cannot open shared object file") != NULL;
 }
 
+void *mo_dl_library(const char *name, char *why)
+{
+    void *library;
+
+    if (refuse_static(why) != 0)
+        return NULL;
+    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL)
+        copy_words(why, name, dlerror());
+    return library;
+}
+
+void *mo_dl_function(void *library, const char *name, char *why)
+{
+    void *function = dlsym(library, name);
+
+    if (function == NULL)
+        snprintf(why, MO_DL_WHY, "it has no %s", name);
+    return function;
+}
+
 /* Resolves all of it. */
 static int try_dlopen(const char *path, char *why)
 {

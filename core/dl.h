@@ -23,6 +23,14 @@ int mo_dl_open(const char *path, void **handle, char *why);
  * none. *size is its size as the file says, or 0 if that is not known. */
 const void *mo_dl_symbol(void *handle, const char *name, size_t *size);
 
+/* Opens a shared library of the system's by its name, with everything it needs
+ * resolved now; for good. NULL with the reason in `why` (MO_DL_WHY bytes):
+ * there is none, or this program loads none. Any thread. */
+void *mo_dl_library(const char *name, char *why);
+
+/* A function of such a library; NULL with the reason. */
+void *mo_dl_function(void *library, const char *name, char *why);
+
 /* Calls fn(ctx, name) for each entry of a directory, in order of the names,
  * while it returns 0. What fn returned last, -ENOMEM, or a negative errno if
  * the directory cannot be read. */

@@ -291,6 +291,23 @@ static void write_answer(struct dump *d, const struct mo_watch_answer *answer)
     write_backtrace(d, answer->id, answer->function);
 }
 
+/* What the worker is held to. */
+static void write_seat(struct dump *d, const struct mo_worker *w)
+{
+    const struct mo_seats *seats = &w->runtime->seats;
+    const struct mo_seat *seat;
+
+    if (seats->each == NULL)
+        return;
+    seat = mo_seats_of(seats, w->hot.index);
+    mo_line_text(&d->line, ", on node ");
+    mo_line_number(&d->line, seats->machine.nodes[seat->node].number);
+    if (seats->bind == MO_BIND_NODE)
+        return;
+    mo_line_text(&d->line, ", processor ");
+    mo_line_number(&d->line, seats->numbers[seat->first]);
+}
+
 static void write_worker(struct dump *d, struct mo_worker *w)
 {
     struct mo_watch_answer answer;
@@ -304,6 +321,7 @@ static void write_worker(struct dump *d, struct mo_worker *w)
     mo_line_text(&d->line, " tasks ended, ");
     mo_line_number(&d->line, mo_load_relaxed(&w->count.parked));
     mo_line_text(&d->line, " waits");
+    write_seat(d, w);
     mo_line_end(&d->line);
     if (mo_watch_ask(w, &answer))
         write_answer(d, &answer);

@@ -66,6 +66,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 {
     const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
     uint64_t n = rt->options.workers;
+    int rc;
 
     rt->sched = chosen->ops;
     rt->ordered = (rt->sched->flags & MOIRAI_SCHED_ORDERED) != 0;
@@ -74,12 +75,15 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
                                                 : mo_topo_workers();
     mo_staff_plan(rt, (uint32_t)n);
     rt->os = &mo_os_real;
-    if (rt->sched->flags & MOIRAI_SCHED_SIM) {
-        int rc = open_simulation(rt, chosen, err);
-
+    rc = mo_seats_open(&rt->options, rt->sched->flags & MOIRAI_SCHED_NODES,
+                       rt->worker_count, rt->staff.most, &rt->seats, err);
+    if (rc == 0 && (rt->sched->flags & MOIRAI_SCHED_SIM) != 0) {
+        rc = open_simulation(rt, chosen, err);
         if (rc != 0)
-            return rc;
+            mo_seats_close(&rt->seats);
     }
+    if (rc != 0)
+        return rc;
     rt->owning = rt->staff.most == 1 && rt->os->sim == NULL && !mo_tsan()
               && mo_os_barrier_init();
     mo_host_init(rt);
@@ -88,6 +92,7 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 
 static void close_world(struct moirai_runtime *rt)
 {
+    mo_seats_close(&rt->seats);
     if (rt->os->sim != NULL)
         mo_sim_close(rt->os);
 }
@@ -274,13 +279,19 @@ static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
     uint32_t n = rt->worker_count;
 
     for (uint32_t i = 0; i < n; i++) {
+        const struct mo_thread *thread = &rt->workers[i]->thread;
         int rc = mo_staff_start(rt);
 
-        if (rc != 0) {
-            join_threads(rt);
-            return moirai_error_set(err, rc, "cannot start worker %u of %u: "
-                                    "%s", i + 1, n, strerror(-rc));
-        }
+        if (rc == 0)
+            continue;
+        join_threads(rt);
+        if (rc == -EINVAL && thread->processor_count != 0)
+            return moirai_error_set(err, rc, "worker %u of %u cannot be bound "
+                                    "to processor %u: this process may not "
+                                    "run there", i + 1, n,
+                                    thread->processors[0]);
+        return moirai_error_set(err, rc, "cannot start worker %u of %u: %s",
+                                i + 1, n, strerror(-rc));
     }
     return 0;
 }

@@ -28,6 +28,15 @@ static const char *const signal_words[] = { "none", "quit", "usr1", "usr2",
                                             NULL };
 const int mo_section_signals[] = { 0, SIGQUIT, SIGUSR1, SIGUSR2 };
 
+const char *const mo_section_binds[] = {
+    [MO_BIND_AUTO] = "auto",
+    [MO_BIND_NONE] = "none",
+    [MO_BIND_CLOSE] = "close",
+    [MO_BIND_SPREAD] = "spread",
+    [MO_BIND_NODE] = "node",
+    NULL,
+};
+
 static const struct moirai_option runtime_keys[] = {
     { .name = "workers", .preset = "auto",
       .help = "threads that run tasks; auto: what this process may use",
@@ -64,6 +73,17 @@ static const struct moirai_option runtime_keys[] = {
               "handles it",
       .type = MOIRAI_CHOICE, .choices = signal_words,
       .offset = offsetof(struct mo_runtime_options, dump_signal) },
+    { .name = "bind", .preset = "auto",
+      .help = "what each worker is held to: nothing (none), a hardware thread "
+              "near the others' (close) or far from them (spread), or a node; "
+              "auto: its node if the scheduler goes by nodes, else nothing",
+      .type = MOIRAI_CHOICE, .choices = mo_section_binds,
+      .offset = offsetof(struct mo_runtime_options, bind) },
+    { .name = "topology", .preset = "",
+      .help = "a made-up machine in hwloc's words, \"numa:4 core:8 pu:2\", to "
+              "place workers on, without binding them; empty: this one",
+      .type = MOIRAI_STRING,
+      .offset = offsetof(struct mo_runtime_options, topology) },
     { .name = "stats_at_exit", .preset = "false",
       .help = "write the counters to stderr when the runtime stops",
       .type = MOIRAI_BOOL,

@@ -37,6 +37,9 @@ struct mo_section_node {
 /* The signals that can be asked to dump all tasks; [0] is none. */
 extern const int mo_section_signals[];
 
+/* By enum mo_bind; NULL ends them. */
+extern const char *const mo_section_binds[];
+
 /* A whole configuration; the arrays are sorted by name. */
 struct mo_sections {
     struct mo_runtime_options runtime;

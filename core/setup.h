@@ -24,6 +24,16 @@ enum mo_overflow {
     MO_OVERFLOW_IGNORE              /* faults are none of our business */
 };
 
+/* What workers are held to. */
+enum mo_bind {
+    MO_BIND_AUTO,                   /* their node, if the scheduler goes by
+                                     * nodes and there are several */
+    MO_BIND_NONE,
+    MO_BIND_CLOSE,                  /* a hardware thread each, neighbours */
+    MO_BIND_SPREAD,                 /* the same, far from each other */
+    MO_BIND_NODE                    /* the processors of a node */
+};
+
 /* What a full channel does. */
 enum mo_spill_policy {
     MO_SPILL_WAIT,
@@ -43,6 +53,8 @@ struct mo_runtime_options {
     int64_t stop_grace;             /* ns a stop waits after cancelling */
     int64_t spin;                   /* ns a worker looks before it sleeps */
     uint32_t dump_signal;           /* index into mo_section_signals */
+    uint32_t bind;                  /* enum mo_bind */
+    const char *topology;           /* of a made-up machine; "": this one */
     bool stats_at_exit;             /* counters go to stderr at a stop */
     uint32_t on_overflow;           /* enum mo_overflow */
 };

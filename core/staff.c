@@ -55,6 +55,19 @@ void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers)
     staff->most = staff->limit;
 }
 
+/* What its thread may run on. In a machine that is made up, anything. */
+static void take_seat(struct mo_worker *w)
+{
+    const struct mo_seats *seats = &w->runtime->seats;
+    const struct mo_seat *seat;
+
+    if (seats->each == NULL || !seats->machine.real)
+        return;
+    seat = mo_seats_of(seats, w->hot.index);
+    w->thread.processors = &seats->numbers[seat->first];
+    w->thread.processor_count = seat->count;
+}
+
 int mo_staff_start(struct moirai_runtime *rt)
 {
     uint32_t index = mo_load(&rt->staff.started);
@@ -69,6 +82,7 @@ int mo_staff_start(struct moirai_runtime *rt)
     w->thread.body = mo_worker_main;
     w->thread.arg = w;
     w->thread.name = "moirai/work";
+    take_seat(w);
     rc = rt->os->start(rt->os, &w->thread);
     if (rc != 0) {
         mo_sub(&rt->staff.working, 1);

@@ -27,6 +27,7 @@
 #include "lock.h"
 #include "os/os.h"
 #include "roster.h"
+#include "seat.h"
 #include "setup.h"
 #include "slab.h"
 #include "timer.h"
@@ -273,6 +274,7 @@ struct moirai_runtime {
     bool ordered;                   /* the scheduler's flag */
     int trace_fd;                   /* for each event as it happens; -1 */
     MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
+    struct mo_seats seats;          /* what its workers are held to; constant */
     bool owning;                    /* its one worker may own channels */
     struct mo_worker **workers;
     struct mo_slab tasks, handles;

@@ -15,12 +15,12 @@ cd "${srcdir:-.}" || exit 1
 # a runtime can be called.
 floors='
 0 arch/* atomic
-1 portable/elf portable/memory portable/real portable/symbol
-2 portable/dl portable/source portable/topo portable/trial
+1 portable/affinity portable/elf portable/memory portable/real portable/symbol
+2 portable/dl portable/hwloc portable/source portable/topo portable/trial
 3 portable/*
 1 os/* simd/* arena backtrace line list lock log mem report slab text version
 2 builtin builtin_list chosen config descriptor dl expand kind option override
-2 piece plugin source
+2 hwloc machine piece plugin seat source
 2 section setup topo tree trial value
 3 barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
@@ -34,7 +34,7 @@ floors='
 # Header, and the file that may include it.
 homes='
 criterion/* tests/support/*
-hwloc.h core/topo.c
+hwloc.h core/hwloc.c
 io.h core/os/windows/stdio.h
 liburing.h plugins/io/uring.c
 ltdl.h core/dl.c

@@ -13,6 +13,7 @@
 #include "option.h"
 #include "section.h"
 #include "setup.h"
+#include "where.h"
 
 struct check {
     bool json;
@@ -162,6 +163,8 @@ static int check_file(struct check *c, const char *file)
 
     if (rc == 0)
         rc = try_stacks(s, &guard, &report);
+    if (rc == 0)
+        rc = where_try(s, &report);
     if (report.count > 0)
         c->status = TOOL_CONFIG;
     if (rc != -ENOMEM)

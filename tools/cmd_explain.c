@@ -16,6 +16,7 @@
 #include "json.h"
 #include "mistakes.h"
 #include "section.h"
+#include "where.h"
 #include "why.h"
 
 #define WIDTH 78
@@ -29,6 +30,8 @@ struct explain {
     size_t n;
     bool tried;                     /* the stack allocator */
     uint32_t guard;
+    bool seated;                    /* the workers */
+    struct mo_seats seats;
 };
 
 static const char *where(const struct mo_plugin *p)
@@ -75,6 +78,10 @@ static void put_workers(const struct explain *e)
            tool_plain(stdout));
     snprintf(line, sizeof line, "%s.", why);
     put_text(2, 0, line);
+    if (e->seated) {
+        snprintf(line, sizeof line, "%s.", where_text(why, &e->seats));
+        put_text(2, 0, line);
+    }
 }
 
 static void put_section(const struct explain *e, const struct mo_chosen *c)
@@ -214,6 +221,7 @@ static void json_workers(struct json *j, const struct explain *e)
     json_key(j, "number");
     json_number(j, why_workers(why, e->s));
     json_pair(j, "why", why);
+    json_pair(j, "bind", e->seated ? where_text(why, &e->seats) : NULL);
     json_close(j, '}');
 }
 
@@ -327,6 +335,9 @@ static int look_around(struct explain *e, struct mo_report *report)
         rc = guard_in_force(stack, &e->guard, &err);
     if (rc != 0 && rc != -ENOMEM)
         mo_report_add(report, &stack->place, "stacks", "%s", err.text);
+    if (rc != -ENOMEM)
+        rc = where_try(e->s, report);
+    e->seated = rc == 0 && where_open(e->s, &e->seats, NULL) == 0;
     return rc == -ENOMEM ? rc : 0;
 }
 
@@ -350,6 +361,8 @@ static int explain(struct explain *e)
     if (rc != -ENOMEM && !e->json && e->s != NULL)
         print_text(e);
     free(e->sections);
+    if (e->seated)
+        mo_seats_close(&e->seats);
     mo_setup_close(e->s);
     mo_report_fini(&report);
     return status;

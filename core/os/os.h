@@ -35,6 +35,8 @@ struct mo_thread {
     void (*body)(void *arg);
     void *arg;
     const char *name;               /* at most 15 bytes; kept */
+    const uint32_t *processors;     /* the only ones it may run on; kept */
+    uint32_t processor_count;       /* 0: on any */
 };
 
 struct mo_os {
@@ -45,7 +47,8 @@ struct mo_os {
     int64_t (*coarse)(const struct mo_os *os);
     uint32_t (*choose)(struct mo_os *os, uint32_t n);
 
-    /* Starts thread->body(thread->arg). 0 or a negative errno. */
+    /* Starts thread->body(thread->arg). 0 or a negative errno; -EINVAL: its
+     * processors are forbidden. */
     int (*start)(struct mo_os *os, struct mo_thread *thread);
     void (*join)(struct mo_os *os, struct mo_thread *thread);
 

@@ -25,6 +25,7 @@
 
 #include "arch/cpu.h"
 #include "arch/sanitize.h"
+#include "os/affinity.h"
 
 enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP };
 
@@ -82,14 +83,23 @@ static void *thread_main(void *arg)
  * interrupted by a signal that is not for it. */
 static int real_start(struct mo_os *os, struct mo_thread *thread)
 {
+    pthread_attr_t attr;
     sigset_t old;
     int rc;
 
     (void)os;
-    mo_os_block_signals(&old);
-    rc = pthread_create(&thread->real, NULL, thread_main, thread);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -rc;
+    rc = -pthread_attr_init(&attr);
+    if (rc != 0)
+        return rc;
+    if (thread->processor_count != 0)
+        rc = mo_os_bind(&attr, thread->processors, thread->processor_count);
+    if (rc == 0) {
+        mo_os_block_signals(&old);
+        rc = -pthread_create(&thread->real, &attr, thread_main, thread);
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+    }
+    pthread_attr_destroy(&attr);
+    return rc;
 }
 
 static void real_join(struct mo_os *os, struct mo_thread *thread)

@@ -50,6 +50,10 @@ extern "C" {
  * its deque, and takes from it, without a call. */
 #define MOIRAI_SCHED_DEQUE 4u
 
+/* Goes by memory nodes: where there are several, each worker is bound to one
+ * unless runtime.bind says otherwise. */
+#define MOIRAI_SCHED_NODES 16u
+
 struct moirai_sched_local {
     struct moirai_deque deque;      /* of what this worker pushed */
     /* Pops until the plugin wants to be asked. Its pop counts it down, and

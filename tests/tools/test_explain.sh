@@ -112,6 +112,21 @@ is $? "workers are told with who said so"
 ends 0 "$moirai" explain -s scheduler.plugin=sim &&
     said 'workers: 2 auto: a simulation plays 2 on one thread.'
 is $? "a simulation has two of them"
+ends 0 "$moirai" explain && said 'None of them is bound to processors.' &&
+    ends 0 "$moirai" explain -s runtime.workers=5 -s runtime.bind=node \
+        -s 'runtime.topology=numa:2 core:4 pu:1' &&
+    said 'The machine is made up, so that nobody is bound; else (node): workers 0 to 2 to node 0, workers 3 to 4 to node 1.' &&
+    ends 0 "$moirai" explain -s runtime.workers=20 -s runtime.bind=close \
+        -s 'runtime.topology=core:20 pu:1' &&
+    said 'worker 0 to processor 0, worker 1 to processor 1' &&
+    said 'and so on; "moirai topo" draws all.'
+is $? "what workers are bound to is told"
+ends 3 "$moirai" explain -s runtime.workers=3 -s runtime.bind=spread \
+        -s 'runtime.topology=core:2 pu:1' &&
+    complained 'runtime.bind: "spread" needs a hardware thread for each of 3 workers, and this process may use 2' &&
+    ends 3 "$moirai" explain -s 'runtime.topology=core:2' &&
+    complained 'runtime.topology: hwloc does not understand "core:2"'
+is $? "and what they cannot be bound to"
 if command -v taskset > /dev/null 2>&1; then
     ends 0 taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" \
         "$moirai" explain && said 'workers: 1 auto: this process may run on 1 processor'
