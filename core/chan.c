@@ -14,18 +14,6 @@
  * the waiters out a few at a time: a hundred thousand of them must not keep a
  * spin lock.
  *
- * A runtime's only worker need not pay for locks that nobody contends for, each
- * of which is a locked instruction: it owns the channels that its tasks use. It
- * says that it is inside, and if the channel is still its own, is. The first
- * other thread takes the lock, says that the channel is shared, makes every
- * processor fence, and waits until the owner is outside; from then on all take
- * the lock. The owner's store and load have only to be ordered for the
- * compiler: after the barrier either its store has been seen, or its load sees
- * `owned` changed. It becomes the owner under the lock, when it first comes, so
- * that threads that make and hand out channels before that change nothing. Not
- * under TSan or the simulator, nor where the system has no such barrier. (After
- * "Quickly reacquirable locks", D. Dice, M. Moir, W. Scherer, 2003.)
- *
  * Locks: name.c's, then the channel's, then nothing. The element's destructor
  * runs without any, on whoever put the last endpoint.
  */
@@ -135,8 +123,7 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     c->plugin = chosen->plugin->name;
     c->elem = *elem;
     c->bytes = moirai_elem_stored(elem);
-    if (rt->owning)
-        c->owner = rt->workers[0];
+    mo_chan_unowned(c);
     rc = open_state(c, chosen->config, err);
     if (rc != 0)
         goto out_chan;
@@ -155,7 +142,7 @@ int mo_chan_create(struct moirai_runtime *rt, const struct mo_chosen *chosen,
     if (c->spill != NULL)
         c->ring = NULL;
     c->concurrent = (c->ops->flags & MOIRAI_CHAN_CONCURRENT) != 0
-        && c->owner == NULL && c->boxes == NULL && c->spill == NULL
+        && !rt->owning && c->boxes == NULL && c->spill == NULL
         && !c->rendezvous;
     if (!c->concurrent && c->ops->locked != NULL)
         c->ops->locked(c->state);
@@ -200,14 +187,6 @@ void mo_chan_destroy(struct mo_chan *c)
     mo_mem_free(c->name);
     mo_mem_free(c->scratch);
     mo_mem_free(c);
-}
-
-void mo_chan_share(struct mo_chan *c)
-{
-    mo_store(&c->owned, MO_CHAN_SHARED);
-    mo_os_barrier();                /* pairs with the half in mo_chan_lock */
-    for (uint32_t round = 0; mo_load(&c->owner->inside) != 0;)
-        mo_relax(round++);
 }
 
 const char *mo_chan_differs(struct mo_chan *c, const struct moirai_elem *elem)

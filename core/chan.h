@@ -17,8 +17,8 @@ struct mo_boxes;
 struct mo_name;
 struct mo_spill;
 
-/* Whether the only worker may go without the lock; see chan.c. */
-enum { MO_CHAN_FRESH, MO_CHAN_OWNED, MO_CHAN_SHARED };
+/* So many calls with the lock in a row, then it needs none; see tenure.c. */
+#define MO_CHAN_ENOUGH 16
 
 struct mo_chan {
     uint32_t lock;                  /* guards what is not constant */
@@ -29,18 +29,27 @@ struct mo_chan {
     bool views;                     /* constant: what can be taken differs
                                      * from endpoint to endpoint */
     bool concurrent;                /* constant: see concurrent.c */
-    MO_ATOMIC(uint32_t) owned;      /* set under the lock */
     MO_ATOMIC(uint32_t) waiting;    /* concurrent: somebody does, or is about
                                      * to; set under the lock */
-    struct mo_worker *owner;        /* constant; NULL: there is none */
+    MO_ATOMIC(struct mo_worker *) owner;    /* may go without the lock; NULL:
+                                     * nobody may; set under it, as are: */
+    const struct mo_worker *last;   /* who came last, */
+    uint32_t streak;                /* and so often in a row; */
+    uint32_t enough;                /* with that many it becomes the owner */
+    uint64_t passed_before;         /* messages before this tenure */
+    int64_t tenure_ns;              /* when it began, or a little earlier */
     size_t bytes;                   /* of what is stored; constant, as are: */
+    struct moirai_ring *ring;       /* the state, if it is one; or NULL */
     size_t (*push)(void *state, void *endpoint, const void *first, size_t n);
     size_t (*pop)(void *state, void *endpoint, void *first, size_t n);
     void *state;
-    struct moirai_ring *ring;       /* the state, if it is one; or NULL */
     struct mo_boxes *boxes;         /* NULL: copies are stored; else where
                                      * messages are */
     struct mo_spill *spill;         /* NULL: it drops nothing, and waits */
+    struct moirai_runtime *runtime;
+    const struct moirai_chan_ops *ops;
+    const char *plugin;
+
     struct mo_queue senders;        /* waiting; not empty: the store refused */
     struct mo_queue receivers;      /* the oldest; or: it gave them nothing */
     uint64_t sent;                  /* also the id of the newest message; */
@@ -49,9 +58,6 @@ struct mo_chan {
     MO_ATOMIC(uint32_t) endpoints;  /* dumps look at these */
     MO_ATOMIC(uint32_t) sending;    /* of them, those that may */
     uint32_t holds;                 /* they, and who is about to leave */
-    struct moirai_runtime *runtime; /* constant, as are: */
-    const struct moirai_chan_ops *ops;
-    const char *plugin;
     struct mo_name *name;           /* the channel's own; NULL: it has none */
     void *scratch;                  /* room for one message, if it stores */
     struct moirai_elem elem;        /* constant but for drop and ctx */
@@ -73,30 +79,36 @@ struct moirai_chan {                /* constant, but for what says so */
     struct moirai_chan *told_next;  /* is who else is told */
 };
 
-/* The rest of mo_chan_lock: for a thread that is not the owner, which may be
- * inside; the lock is held. */
-void mo_chan_share(struct mo_chan *c);
+/* The rest of mo_chan_lock, by `w`, for a channel that somebody else owns, who
+ * may be inside; and for one that it may own from now on. The lock is held. */
+void mo_chan_evict(struct mo_chan *c, struct mo_worker *w);
+void mo_chan_own(struct mo_chan *c, struct mo_worker *w);
+
+/* The beginning: nobody owns it. */
+void mo_chan_unowned(struct mo_chan *c);
 
 static inline void mo_chan_lock_word(struct mo_chan *c, struct mo_worker *w)
 {
     mo_word_lock(&c->lock);
-    if (w != c->owner) {
-        if (mo_load_relaxed(&c->owned) == MO_CHAN_OWNED)
-            mo_chan_share(c);
-    } else if (mo_load_relaxed(&c->owned) == MO_CHAN_FRESH) {
-        mo_store_relaxed(&c->owned, MO_CHAN_OWNED);
+    if (mo_load_relaxed(&c->owner) != NULL) {
+        mo_chan_evict(c, w);
+    } else if (w != c->last) {
+        c->last = w;
+        c->streak = 0;
+        c->enough -= c->enough > MO_CHAN_ENOUGH;
+    } else if (++c->streak == c->enough) {
+        mo_chan_own(c, w);
     }
 }
 
-/* Is the channel this worker's own? Then it is inside. */
+/* Is the channel this worker's own? Then it is inside. Plain threads have to
+ * ask before, and anybody may. */
 static inline bool mo_chan_enter(struct mo_chan *c, struct mo_worker *w)
 {
-    if (w != c->owner)
-        return false;
     mo_store_relaxed(&w->inside, 1);
-    mo_compiler_fence();            /* pairs with the barriers in share, and in
+    mo_compiler_fence();            /* pairs with the barriers in evict, and in
                                      * mo_wait_freeze */
-    if (__builtin_expect(mo_load_relaxed(&c->owned) == MO_CHAN_OWNED, 1))
+    if (__builtin_expect(mo_load_relaxed(&c->owner) == w, 1))
         return true;
     mo_store(&w->inside, 0);
     return false;
@@ -106,21 +118,21 @@ static inline void mo_chan_lock(struct mo_chan *c)
 {
     struct mo_worker *w = mo_here();
 
-    if (mo_chan_enter(c, w))
+    if (w == mo_load_relaxed(&c->owner) && mo_chan_enter(c, w))
         return;
     mo_chan_lock_word(c, w);
     mo_race_acquire(c);
 }
 
-/* However it was taken: nobody else holds the word while the owner is inside.
- * What commits a wait on a channel does the same. */
+/* However it was taken: a worker is inside one channel at a time, and then
+ * holds no other's word. What commits a wait on a channel does the same. */
 static inline void mo_chan_unlock(struct mo_chan *c)
 {
     struct mo_worker *w = mo_here();
 
     mo_race_release(c);
-    if (w == c->owner && mo_load_relaxed(&w->inside) != 0)
-        mo_store(&w->inside, 0);    /* pairs with the load in share */
+    if (mo_load_relaxed(&w->inside) != 0)
+        mo_store(&w->inside, 0);    /* pairs with the load in evict */
     else
         mo_word_unlock(&c->lock);
 }

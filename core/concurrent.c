@@ -36,7 +36,7 @@
  * overtaken.
  *
  * None of this where a worker owns its channels: then locks cost it less than a
- * fence (chan.c). Nor with an overflow policy, which has to drop and push in
+ * fence (tenure.c). Nor with an overflow policy, which has to drop and push in
  * one step; nor with loans, which no concurrent discipline has yet.
  *
  * Nothing that is shared is written here: messages are counted by the workers.

@@ -84,8 +84,8 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     }
     if (rc != 0)
         return rc;
-    rt->owning = rt->staff.most == 1 && rt->os->sim == NULL && !mo_tsan()
-              && mo_os_barrier_init();
+    rt->biased = rt->os->sim == NULL && !mo_tsan() && mo_os_barrier_init();
+    rt->owning = rt->biased && rt->staff.most == 1;
     mo_host_init(rt);
     return 0;
 }

@@ -416,7 +416,7 @@ int mo_send_now(struct moirai_chan *chan, const void *message)
     struct mo_worker *w = mo_here();
     struct mo_chan *c = chan->to;
 
-    if (!mo_chan_enter(c, w))
+    if (w != mo_load_relaxed(&c->owner) || !mo_chan_enter(c, w))
         return send_now_shared(chan, message);
     if (c->closed || c->senders.first != NULL || c->receivers.first != NULL
         || c->ring == NULL || c->ring->bytes != sizeof(uint64_t)
@@ -432,7 +432,7 @@ int mo_recv_now(struct moirai_chan *chan, void *message)
     struct mo_worker *w = mo_here();
     struct mo_chan *c = chan->to;
 
-    if (!mo_chan_enter(c, w))
+    if (w != mo_load_relaxed(&c->owner) || !mo_chan_enter(c, w))
         return recv_now_shared(chan, message);
     if (c->senders.first != NULL || c->ring == NULL
         || c->ring->bytes != sizeof(uint64_t)

@@ -275,7 +275,8 @@ struct moirai_runtime {
     int trace_fd;                   /* for each event as it happens; -1 */
     MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
     struct mo_seats seats;          /* what its workers are held to; constant */
-    bool owning;                    /* its one worker may own channels */
+    bool biased;                    /* its workers may own channels */
+    bool owning;                    /* and it has one only */
     struct mo_worker **workers;
     struct mo_slab tasks, handles;
     struct mo_roster roster;        /* of all fibers */

@@ -26,7 +26,7 @@ floors='
 3 event fail fault
 3 fiber fork frame future gate handle host idle leave link loan local loop name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
-3 semaphore single sort span spill staff stats sync task time timer trace
+3 semaphore single sort span spill staff stats sync task tenure time timer trace
 3 search transfer wait watch worker
 4 flow/* runtime
 '

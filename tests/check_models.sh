@@ -218,7 +218,7 @@ plant idle "one who searched, and finds more than it takes, wakes nobody" \
 plant mutex "who unlocks last does not wait for the one before" \
     's/^    wait_for_last(mutex);//' core/sync.c
 plant owned "a channel is shared before the others have fenced" \
-    's/^    mo_os_barrier();.*//' core/chan.c
+    's/^    mo_os_barrier();.*//' core/tenure.c
 plant solo "the worker does not look whether it is frozen" \
     's/return waiter->solo && mo_load(&w->frozen) == 0/return waiter->solo/' \
     core/single.c
@@ -253,7 +253,9 @@ if [ -n "${MO_TEST_LONG:-}" ]; then
         's/|| mo_cas(&mutex->word, &word, word | WAITED)) {/|| true) {/' \
         core/sync.c
     plant owned "nobody waits until the owner is outside" \
-        's/mo_load(&c->owner->inside) != 0;)/false;)/' core/chan.c
+        's/mo_load(&owner->inside) != 0;)/false;)/' core/tenure.c
+    plant owned "who is on its way in does not look whether it still owns" \
+        's/mo_load_relaxed(&c->owner) == w, 1))/w != NULL, 1))/' core/chan.h
     plant solo "a freeze does not wait until the worker is outside" \
         's/mo_load(&w->inside) != 0;)/false;)/' core/wait.c
     plant wait "the lock is dropped before the claim is open" \

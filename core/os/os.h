@@ -84,6 +84,8 @@ void mo_unpark(struct mo_parker *parker);
  * looks at a lock all the time takes its line away from who holds it, and whom
  * nobody disturbs comes back to it several times meanwhile. After a while the
  * processor is given up, too. */
+#define MO_RELAX_SHORT 3             /* a round of some 100 ns */
+
 void mo_relax(uint32_t round);
 
 /* Blocks, for the calling thread and those it starts, every signal but those

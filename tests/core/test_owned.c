@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_owned.c - channels that a runtime's only worker owns, until another
- * thread comes: in the middle of whatever the worker does to them.
+ * test_owned.c - channels that a worker owns, until another or a plain thread
+ * comes: in the middle of whatever the owner does to them.
  */
 #include <moirai/moirai.h>
 
@@ -29,13 +29,13 @@ static int send_all(void *arg)
 
 static int receive_all(void *arg)
 {
-    uint64_t *sum = arg;
-    uint64_t message;
+    uint64_t message, sum = 0;
 
     for (int i = 0; i < 2 * MESSAGES; i++) {
         CHECK_EQ(moirai_chan_recv(chan, &message, MOIRAI_NEVER), 0);
-        *sum += message;
+        sum += message;
     }
+    __atomic_fetch_add((uint64_t *)arg, sum, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -160,28 +160,108 @@ static int use(void *arg)
 {
     uint64_t message = 0;
 
-    (void)arg;
-    CHECK_EQ(moirai_chan_send(chan, &message, MOIRAI_NEVER), 0);
-    CHECK_EQ(moirai_chan_recv(chan, &message, MOIRAI_NEVER), 0);
+    for (int64_t n = (intptr_t)arg; n > 0; n--) {
+        CHECK_EQ(moirai_chan_send(chan, &message, MOIRAI_NEVER), 0);
+        CHECK_EQ(moirai_chan_recv(chan, &message, MOIRAI_NEVER), 0);
+    }
     return 0;
+}
+
+/* Sends and receives so many, on that worker. */
+static void use_on(struct moirai_runtime *rt, uint32_t worker, intptr_t n)
+{
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    struct moirai_scope scope;
+
+    attr.worker = worker;
+    attr.flags = MOIRAI_PINNED;
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn_with(&scope, use, (void *)n, &attr, NULL), 0);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
 }
 
 TEST(owned, by_the_worker_that_first_uses_it)
 {
     struct moirai_runtime *rt = with_workers(1);
-    struct moirai_scope scope;
     uint64_t message = 0;
 
     if (!rt->owning)
         SKIP("no barrier to do it with");
     make(rt, "capacity=8");
-    CHECK_EQ(chan->to->owned, MO_CHAN_FRESH);
-    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
-    moirai_spawn(&scope, use, NULL);
-    CHECK_EQ(moirai_scope_end(&scope), 0);
-    CHECK_EQ(chan->to->owned, MO_CHAN_OWNED);
+    CHECK(chan->to->owner == NULL);
+    use_on(rt, 1, 1);
+    CHECK(chan->to->owner == rt->workers[0]);
     CHECK_EQ(moirai_chan_send(chan, &message, MOIRAI_NEVER), 0);
-    CHECK_EQ(chan->to->owned, MO_CHAN_SHARED);
+    CHECK(chan->to->owner == NULL);
     moirai_chan_put(chan);
     with_end(rt);
+}
+
+/* Of several workers: by one that uses it often, until another comes. If that
+ * was soon, it takes longer the next time. */
+TEST(owned, by_a_worker_that_uses_it_often)
+{
+    struct moirai_runtime *rt = with_workers(2);
+
+    if (!rt->biased)
+        SKIP("no barrier to do it with");
+    make(rt, "capacity=8");
+    use_on(rt, 1, 2);
+    CHECK(chan->to->owner == NULL);
+    use_on(rt, 1, MO_CHAN_ENOUGH);
+    CHECK(chan->to->owner == rt->workers[0]);
+    use_on(rt, 2, 1);
+    CHECK(chan->to->owner == NULL);
+    use_on(rt, 1, MO_CHAN_ENOUGH);
+    CHECK(chan->to->owner == NULL);
+    use_on(rt, 1, 1000);
+    CHECK(chan->to->owner == rt->workers[0]);
+    use_on(rt, 2, 1);
+    CHECK(chan->to->owner == rt->workers[1]);
+    moirai_chan_put(chan);
+    with_end(rt);
+}
+
+/* Workers that have it by turns lose nothing. */
+static void by_turns(struct moirai_runtime *rt, const char *capacity)
+{
+    struct moirai_scope scope;
+    uint64_t sums[4] = { 0 };
+    uint64_t sum = 0;
+
+    make(rt, capacity);
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    for (uint64_t round = 0; round < 20; round++)
+        for (uintptr_t i = 0; i < 4; i++) {
+            moirai_spawn(&scope, send_all, (void *)(i + 1));
+            moirai_spawn(&scope, send_all, (void *)(i + 1));
+            moirai_spawn(&scope, receive_all, &sums[i]);
+        }
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    for (int i = 0; i < 4; i++)
+        sum += __atomic_load_n(&sums[i], __ATOMIC_RELAXED);
+    CHECK_EQ(sum, 20 * 2 * MESSAGES * (1 + 2 + 3 + 4));
+    moirai_chan_put(chan);
+}
+
+static void workers_by_turns(uint32_t workers)
+{
+    struct moirai_runtime *rt = with_workers(workers);
+
+    for (int i = 0; i < 5; i++) {
+        by_turns(rt, "capacity=512");
+        by_turns(rt, "capacity=8");
+        by_turns(rt, "capacity=0");
+    }
+    with_end(rt);
+}
+
+TEST(owned, two_workers_have_it_by_turns)
+{
+    workers_by_turns(2);
+}
+
+TEST(owned, eight_workers_have_it_by_turns)
+{
+    workers_by_turns(8);
 }

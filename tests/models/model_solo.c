@@ -35,7 +35,6 @@ static void begin(void)
     deque.array = &array.head;
     model_runtime.owning = true;
     channel.owner = model_workers[0];
-    channel.owned = MO_CHAN_OWNED;
     channel.bytes = sizeof from;
     model_workers[0]->solo = &deque;
     to = 0;
