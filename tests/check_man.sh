@@ -141,13 +141,15 @@ section() {
     sed -n "/^\.Ss $1\$/,/^\.S[sh] /p" "$source/man/moirai.1" | sed 1d
 }
 
-tools/moirai help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >"$here/commands"
+tools/moirai help | sed -n 's/^  \([a-z]*\( [a-z][a-z]*\)\{0,1\}\)  .*/\1/p' \
+    >"$here/commands"
 sed -n '/^\.Sh DESCRIPTION/,/^\.Sh ENV/s/^\.Ss //p' "$source/man/moirai.1" |
     diff "$here/commands" - >"$here/log" && [ -s "$here/commands" ]
 ok $? "moirai(1) has every command"
 while read -r command; do
     # The usage has -X, --long, and sometimes what follows.
-    tools/moirai help "$command" |
+    # shellcheck disable=SC2086  # some have two words
+    tools/moirai help $command |
         sed -n 's/^  -\(.\), --\([a-z]*\).*/\1 \2/p' | sort >"$here/options"
     if [ "$command" = version ] || [ "$command" = help ]; then
         echo "j json" >"$here/options"
@@ -284,10 +286,7 @@ try_module() {
     # shellcheck disable=SC2086  # flags are words
     ${CC:-cc} $flags -fPIC -shared -fvisibility=hidden -pthread \
         -o "$here/modules/$name.so" "$1" >"$here/log" 2>&1 || return 1
-    MO_MODULE=$here/modules/$name.so timeout 300 tests/conformance/module \
-        >"$here/log" 2>&1
-    ! grep '^not ok' "$here/log" &&
-        [ "$(grep '^ok' "$here/log" | grep -vc SKIP)" -ge 6 ] &&
+    tools/moirai plugins test -q "$here/modules/$name.so" >"$here/log" 2>&1 &&
         MOIRAI_PLUGIN_PATH=$here/modules tools/moirai plugins \
             >"$here/log" 2>&1 && grep -q "${name#*_}" "$here/log"
 }

@@ -83,6 +83,26 @@ static const struct {
       "  -v, --verbose       options too, and what cannot be used and why\n"
       "  -j, --json          everything as one JSON object\n"
       "  -c, --config FILE   search as this configuration says\n" },
+    { "plugins test", cmd_plugins_test, "try whether a plugin keeps its "
+      "promises",
+      "usage: moirai plugins test [-qv] [--json] [-c FILE] [-s KEY=VALUE]...\n"
+      "                           [-o PROMISE]... [-t SECONDS] PLUGIN\n"
+      "\n"
+      "Tries each promise that plugins of its kind make, in a process of its\n"
+      "own: PLUGIN may hang, crash or lie. Says of each whether it is kept,\n"
+      "and what was seen if not. PLUGIN is a file (./sched_mine.so), a name,\n"
+      "or KIND_NAME.\n"
+      "\n"
+      "  -c, --config FILE   its options are those in FILE, which chooses it\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s scheduler.batch=4; of a\n"
+      "                      channel, -s channels.plugins-test.capacity=4\n"
+      "  -o, --only PROMISE  this one; -v shows how each is called\n"
+      "  -t, --timeout S     seconds that a promise may take (preset 60)\n"
+      "  -q, --quick         a tenth of what is done by chance\n"
+      "  -v, --verbose       what PLUGIN writes, and names and reasons\n"
+      "  -j, --json          one JSON object on standard output\n"
+      "\n"
+      "Status: 1 a promise is broken, 3 FILE or the options are wrong.\n" },
     { "sim", cmd_sim, "run a program under many schedules",
       "usage: moirai sim [-c FILE] [-s KEY=VALUE]... [-n N|FIRST..LAST]\n"
       "                  [-J JOBS] [-S random|pct] [-d DEPTH]\n"
@@ -154,6 +174,24 @@ static size_t find_command(const char *name)
     return i;
 }
 
+/* A command may have two words: "plugins test". Of those that `argv` begins
+ * with; *words is how many it has. */
+static size_t find_words(int argc, char **argv, int *words)
+{
+    char both[40];
+    size_t i = COMMANDS;
+
+    *words = 2;
+    if (argc > 1) {
+        snprintf(both, sizeof both, "%.19s %.19s", argv[0], argv[1]);
+        i = find_command(both);
+    }
+    if (i < COMMANDS)
+        return i;
+    *words = 1;
+    return find_command(argv[0]);
+}
+
 static int unknown_command(const char *name)
 {
     char quoted[MO_TEXT_QUOTED];
@@ -173,7 +211,7 @@ static void overview(FILE *file)
 {
     fputs("usage: moirai COMMAND [ARGUMENT...]\n\n", file);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-10s%s\n", commands[i].name, commands[i].summary);
+        fprintf(file, "  %-14s%s\n", commands[i].name, commands[i].summary);
     fputs("\n\"moirai help COMMAND\" tells more. Status: 0 fine, 1 failure, "
           "2 wrong usage,\n3 wrong configuration.\n", file);
 }
@@ -215,44 +253,57 @@ int cmd_help(int argc, char **argv)
     };
     struct tool_args args = { .command = "help", .flags = flags,
                               .argv = argv, .argc = argc, .next = 1 };
-    const char *command = NULL;
+    char *command[2];
+    int count = 0;
     bool json = false;
+    int words;
+    size_t i;
     int flag;
 
     while ((flag = tool_next(&args)) != -1) {
         if (flag == '?')
             return TOOL_USAGE;
-        if (flag == 0 && command != NULL)
+        if (flag == 0 && count == 2)
             return tool_usage("help", "one command at a time");
         if (flag == 0)
-            command = args.value;
+            command[count++] = (char *)args.value;
         json = json || flag == 'j';
     }
-    if (json && command != NULL)
+    if (json && count > 0)
         return tool_usage("help", "as JSON all commands at once");
     if (json)
         return explain_as_json();
-    if (command != NULL)
-        return tool_explain(command);
-    overview(stdout);
-    return TOOL_OK;
+    if (count == 0) {
+        overview(stdout);
+        return TOOL_OK;
+    }
+    i = find_words(count, command, &words);
+    if (i == COMMANDS)
+        return unknown_command(command[0]);
+    if (words < count)
+        return tool_usage("help", "one command at a time");
+    return tool_explain(commands[i].name);
 }
 
 /* `moirai --json COMMAND` is `moirai COMMAND --json`. */
 static void move_json(int argc, char **argv)
 {
-    if (argc > 2 && (strcmp(argv[1], "--json") == 0 ||
-                     strcmp(argv[1], "-j") == 0) && argv[2][0] != '-') {
-        char *json = argv[1];
+    char *json = argc > 2 ? argv[1] : "";
+    int words;
 
-        argv[1] = argv[2];
-        argv[2] = json;
-    }
+    if ((strcmp(json, "--json") != 0 && strcmp(json, "-j") != 0) ||
+        argv[2][0] == '-')
+        return;
+    find_words(argc - 2, argv + 2, &words);
+    for (int i = 1; i <= words; i++)
+        argv[i] = argv[i + 1];
+    argv[words + 1] = json;
 }
 
 int main(int argc, char **argv)
 {
     const char *name;
+    int words = 1;
     size_t i;
 
     if (argc < 2) {
@@ -262,11 +313,12 @@ int main(int argc, char **argv)
     move_json(argc, argv);
     name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        name = "version";
-    i = find_command(name);
+        i = find_command("help");
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        i = find_command("version");
+    else
+        i = find_words(argc - 1, argv + 1, &words);
     if (i == COMMANDS)
         return unknown_command(name);
-    return tool_finish(commands[i].run(argc - 1, argv + 1));
+    return tool_finish(commands[i].run(argc - words, argv + words));
 }

@@ -10,6 +10,7 @@
 
 #include "chan.h"
 #include "check.h"
+#include "waiters.h"
 #include "with.h"
 
 /* A ring. `rt` may be NULL in a task. */
@@ -61,27 +62,10 @@ static inline int64_t talk_recv(struct moirai_chan *chan, int64_t deadline_ns)
     return rc == 0 ? value : rc;
 }
 
-static inline size_t talk_count(const struct mo_queue *queue)
-{
-    size_t n = 0;
-
-    for (const struct mo_node *at = queue->first; at != NULL; at = at->next)
-        n++;
-    return n;
-}
-
 /* How many wait to send, to receive, or for either. */
 static inline size_t talk_waiting(struct moirai_chan *chan, uint32_t mode)
 {
-    size_t n = 0;
-
-    mo_chan_lock(chan->to);
-    if (mode & MOIRAI_SEND)
-        n += talk_count(&chan->to->senders);
-    if (mode & MOIRAI_RECV)
-        n += talk_count(&chan->to->receivers);
-    mo_chan_unlock(chan->to);
-    return n;
+    return waiters(chan, mode);
 }
 
 /* Returns when so many do. */

@@ -13,7 +13,7 @@ static void point(void);
 #define MOIRAI_ATOMIC_POINT() point()
 #include <moirai/deque.h>
 
-#include "conformance.h"
+#include "conforms.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

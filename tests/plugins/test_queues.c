@@ -2,7 +2,7 @@
 /*
  * test_queues.c - disciplines beside the ring: the promises of all of them.
  */
-#include "conformance.h"
+#include "conforms.h"
 
 CHAN_CONFORMANCE(chan_list, chan_list, NULL)
 CHAN_CONFORMANCE(chan_list_7, chan_list, "limit=7", NULL)

@@ -3,7 +3,7 @@
  * test_ring.c - the bounded channel: the promises of every discipline, and
  * those of this one, foremost its order.
  */
-#include "conformance.h"
+#include "conforms.h"
 
 #include <moirai/chan_ops.h>
 

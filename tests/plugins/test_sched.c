@@ -3,7 +3,7 @@
  * test_sched.c - the schedulers that come with moirai: the promises of every
  * scheduler, and the order that each of them has of its own.
  */
-#include "conformance.h"
+#include "conforms.h"
 
 #include <moirai/sched.h>
 

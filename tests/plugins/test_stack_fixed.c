@@ -4,7 +4,7 @@
  * of every allocator, and that nothing is asked of the system afterwards. It is
  * compiled into this program, because the library has another.
  */
-#include "conformance.h"
+#include "conforms.h"
 #include "with.h"
 
 #include <moirai/stack.h>

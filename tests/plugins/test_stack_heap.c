@@ -5,21 +5,23 @@
  * library may keep it. It is compiled into this program, because the library
  * has another.
  */
-#include "conformance.h"
+#include "conforms.h"
 
 #include <moirai/stack.h>
 
-#define HEAP_PROMISES(X, suite, plugin, settings)                             \
-    X(plugin_describes_itself, suite, plugin, settings)                       \
-    X(stack_is_usable_to_the_last_byte, suite, plugin, settings)              \
-    X(stack_has_its_class_size, suite, plugin, settings)                      \
-    X(stack_get_survives_no_memory, suite, plugin, settings)                  \
-    X(stack_init_fails_cleanly, suite, plugin, settings)                      \
-    X(stack_threads_share_none, suite, plugin, settings)
+#define HEAP_PROMISES(X, ...)                                                 \
+    X(plugin_describes_itself, __VA_ARGS__)                                   \
+    X(stack_starts, __VA_ARGS__)                                              \
+    X(stack_is_usable_to_the_last_byte, __VA_ARGS__)                          \
+    X(stack_has_its_class_size, __VA_ARGS__)                                  \
+    X(stack_get_survives_no_memory, __VA_ARGS__)                              \
+    X(stack_init_fails_cleanly, __VA_ARGS__)                                  \
+    X(stack_leaves_nothing, __VA_ARGS__)                                      \
+    X(stack_threads_share_none, __VA_ARGS__)
 
-#define HEAP_POOLED(X, suite, plugin, settings)                               \
-    HEAP_PROMISES(X, suite, plugin, settings)                                 \
-    X(stack_is_reused, suite, plugin, settings)
+#define HEAP_POOLED(X, ...)                                                   \
+    HEAP_PROMISES(X, __VA_ARGS__)                                             \
+    X(stack_is_reused, __VA_ARGS__)
 
 CONFORMANCE_SUITE(HEAP_POOLED, stack_heap, stack_heap, NULL)
 CONFORMANCE_SUITE(HEAP_PROMISES, stack_heap_no_pool, stack_heap, "pool=0",

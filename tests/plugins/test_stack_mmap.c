@@ -3,7 +3,7 @@
  * test_stack_mmap.c - the preset stack allocator: the promises of every one,
  * for each kind of guard, and what it says of memory and mappings.
  */
-#include "conformance.h"
+#include "conforms.h"
 
 #include <moirai/stack.h>
 

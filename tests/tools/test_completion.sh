@@ -40,7 +40,8 @@ skip() {
 
 commands=$(moirai help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
 long_options() {
-    { moirai help "$1" | sed -n 's/^  -., \(--[a-z]*\).*/\1/p'
+    # shellcheck disable=SC2086  # some have two words
+    { moirai help $1 | sed -n 's/^  -., \(--[a-z]*\).*/\1/p'
         printf '%s\n' --help --json; } | LC_ALL=C sort -u
 }
 
@@ -71,6 +72,10 @@ if command -v bash >/dev/null; then
         offers "$(long_options "$command")" "$command" -
         ok $? "bash: every option of $command"
     done
+    offers "$(long_options "plugins test")" plugins test -
+    ok $? "bash: every option of plugins test"
+    offers test plugins t && offers "./sched_mine.so" plugins test ./sch
+    ok $? "bash: what plugins can do besides, and modules for it"
     offers "$(moirai config --json | tr '{' '\n' |
         sed -n 's/^"key":"\(runtime\.[a-z_]*\)".*/\1=/p' | tr '\n' ' ')" \
         check -s runtime. && asked nospace

@@ -81,7 +81,8 @@ _moirai_commands() {
 
 _moirai_options() {
     {
-        "$1" help "$2" 2>/dev/null | sed -n 's/^  -., \(--[a-z]*\).*/\1/p'
+        # shellcheck disable=SC2086  # some have two words
+        "$1" help $2 2>/dev/null | sed -n 's/^  -., \(--[a-z]*\).*/\1/p'
         printf '%s\n' --help --json
     } | sort -u
 }
@@ -181,6 +182,10 @@ _moirai() {
             return
         fi
     fi
+    if [[ $command == plugins && ${words[first + 1]} == test ]] &&
+        ((${#words[@]} - 2 > first)); then
+        command='plugins test'
+    fi
     case ${words[${#words[@]} - 2]}:$cur in
     -s:* | --set:*) _moirai_set "$tool" "$cur" "$piece" ;;
     *:--set=*) _moirai_set "$tool" "${cur#--set=}" "${piece#--set=}" ;;
@@ -204,6 +209,8 @@ _moirai() {
         case $command in
         help) _moirai_offer "$cur" < <(_moirai_commands "$tool") ;;
         check | config | explain) _moirai_files "$piece" 'yaml|yml' ;;
+        plugins) _moirai_offer "$cur" < <(printf '%s\n' test) ;;
+        'plugins test') _moirai_files "$piece" so ;;
         esac ;;
     esac
 }

@@ -7,8 +7,7 @@
 
 #include <pthread.h>
 #include <sched.h>
-
-#define PATIENCE 30.0               /* seconds until a task counts as lost */
+#include <string.h>
 
 struct actor {
     struct rig *rig;
@@ -23,15 +22,18 @@ static void *work(void *arg)
     struct actor *actor = arg;
     struct rig *rig = actor->rig;
     void *worker = rig->workers[actor->index];
-    double end = conformance_seconds() + PATIENCE;
+    double end = conformance_seconds() + conformance_wait();
 
     while (atomic_load(&rig->done) < rig->job_count) {
         struct moirai_task *task = rig_next(rig, actor->index);
         struct job *job = (struct job *)task;
 
         if (task == NULL) {
-            CHECK_FMT(conformance_seconds() < end, "%u tasks are lost",
-                      (unsigned)(rig->job_count - atomic_load(&rig->done)));
+            HOLDS(conformance_seconds() < end, "of %u tasks %u were not to be "
+                  "had by any of %u workers for %.0f seconds",
+                  (unsigned)rig->job_count,
+                  (unsigned)(rig->job_count - atomic_load(&rig->done)),
+                  (unsigned)rig->env.workers, conformance_wait());
             sched_yield();
             continue;
         }
@@ -39,6 +41,7 @@ static void *work(void *arg)
         for (uint32_t i = 0; i < job->children; i++)
             rig_push(rig, worker, job->first_child + i);
         atomic_fetch_add(&rig->done, 1);
+        end = conformance_seconds() + conformance_wait();
     }
     return NULL;
 }
@@ -54,12 +57,14 @@ static void *push_from_outside(void *arg)
 
 static void start(struct actor *actor, void *(*body)(void *))
 {
-    CHECK_EQ(pthread_create(&actor->thread, NULL, body, actor), 0);
+    int rc = pthread_create(&actor->thread, NULL, body, actor);
+
+    NEEDS(rc == 0, "no thread for the test itself: %s", strerror(rc));
 }
 
 static void join(struct actor *actor)
 {
-    CHECK_EQ(pthread_join(actor->thread, NULL), 0);
+    pthread_join(actor->thread, NULL);
 }
 
 /* A tree in which some tasks have many children and most have none, so that
@@ -79,106 +84,108 @@ static void plant(struct rig *rig)
     }
 }
 
-static bool refuses_threads(const struct moirai_plugin *plugin)
+/* A simulator has one thread. */
+static bool refuses_threads(const struct subject *subject)
 {
-    const struct moirai_sched_ops *ops = plugin->ops;
+    const struct moirai_sched_ops *ops = subject->plugin->ops;
 
-    return (ops->flags & MOIRAI_SCHED_SIM) != 0;
+    if ((ops->flags & MOIRAI_SCHED_SIM) == 0)
+        return false;
+    conformance_waive("it simulates, on one thread");
+    return true;
 }
 
-static void grow_tree(const struct moirai_plugin *plugin,
-                      conformance_settings settings, uint32_t threads,
-                      uint32_t jobs)
+/* Runs all tasks, of which the first was pushed, with a thread per worker. */
+static void run_all(struct rig *rig)
 {
     struct actor actors[CONFORMANCE_WORKERS];
-    struct rig rig;
 
-    rig_open(&rig, plugin, settings, threads, jobs);
-    plant(&rig);
-    rig_push(&rig, rig.workers[0], 0);
-    for (uint32_t i = 0; i < threads; i++) {
-        actors[i] = (struct actor){ .rig = &rig, .index = i };
+    for (uint32_t i = 0; i < rig->env.workers; i++) {
+        actors[i] = (struct actor){ .rig = rig, .index = i };
         start(&actors[i], work);
     }
-    for (uint32_t i = 0; i < threads; i++)
+    for (uint32_t i = 0; i < rig->env.workers; i++)
         join(&actors[i]);
+}
+
+static void grow_tree(const struct subject *subject, uint32_t threads,
+                      uint32_t jobs)
+{
+    struct rig rig;
+
+    rig_open(&rig, subject, threads, jobs);
+    plant(&rig);
+    rig_push(&rig, rig.workers[0], 0);
+    run_all(&rig);
     rig_close(&rig);
 }
 
-static void lose_nothing(const struct moirai_plugin *plugin,
-                         conformance_settings settings, uint32_t threads)
+static void lose_nothing(const struct subject *subject, uint32_t threads)
 {
-    double seconds = check_long() ? 10.0 : 0.5;
-    double end = conformance_seconds() + seconds;
+    double end = conformance_seconds() + 0.001 * (double)conformance_times(500);
 
-    if (refuses_threads(plugin))
+    if (refuses_threads(subject))
         return;
     do {
-        grow_tree(plugin, settings, threads, 3000);
-        grow_tree(plugin, settings, threads, 30);
+        grow_tree(subject, threads, 3000);
+        grow_tree(subject, threads, 30);
     } while (conformance_seconds() < end);
-    grow_tree(plugin, settings, threads, 200000);
+    grow_tree(subject, threads, (uint32_t)conformance_fewer(200000));
 }
 
-void sched_1_thread_loses_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
+PROMISE(sched_1_thread_loses_nothing,
+        "A worker that runs a tree of tasks runs each of them, and once.")
 {
-    lose_nothing(plugin, settings, 1);
+    lose_nothing(subject, 1);
 }
 
-void sched_2_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
+PROMISE(sched_2_threads_lose_nothing,
+        "Two workers that run a tree of tasks run each of them, and once.")
 {
-    lose_nothing(plugin, settings, 2);
+    lose_nothing(subject, 2);
 }
 
-void sched_4_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
+PROMISE(sched_4_threads_lose_nothing,
+        "Four workers that run a tree of tasks run each of them, and once.")
 {
-    lose_nothing(plugin, settings, 4);
+    lose_nothing(subject, 4);
 }
 
-void sched_8_threads_lose_nothing(const struct moirai_plugin *plugin,
-                                  conformance_settings settings)
+PROMISE(sched_8_threads_lose_nothing,
+        "Eight workers that run a tree of tasks run each of them, and once.")
 {
-    lose_nothing(plugin, settings, 8);
+    lose_nothing(subject, 8);
 }
 
-void sched_threads_lose_nothing_without_memory(
-    const struct moirai_plugin *plugin, conformance_settings settings)
+PROMISE(sched_threads_lose_nothing_without_memory,
+        "Four workers lose no task when there is no memory to be had.")
 {
-    struct actor actors[4];
     struct rig rig;
 
-    if (refuses_threads(plugin))
+    if (refuses_threads(subject))
         return;
     for (int64_t grants = 0; grants < 3; grants++) {
-        rig_open(&rig, plugin, settings, 4, 50000);
+        rig_open(&rig, subject, 4, (uint32_t)conformance_fewer(50000));
         conformance_allow(grants);
         plant(&rig);
         rig_push(&rig, NULL, 0);
-        for (uint32_t i = 0; i < 4; i++) {
-            actors[i] = (struct actor){ .rig = &rig, .index = i };
-            start(&actors[i], work);
-        }
-        for (uint32_t i = 0; i < 4; i++)
-            join(&actors[i]);
+        run_all(&rig);
         conformance_allow(-1);
         rig_close(&rig);
     }
 }
 
-void sched_foreign_threads_push(const struct moirai_plugin *plugin,
-                                conformance_settings settings)
+PROMISE(sched_foreign_threads_push,
+        "Tasks that three other threads push are all run by two workers.")
 {
-    const uint32_t each = 20000;
-    struct actor workers[2];
+    const uint32_t each = (uint32_t)conformance_fewer(20000);
     struct actor pushers[3];
+    struct actor workers[2];
     struct rig rig;
 
-    if (refuses_threads(plugin))
+    if (refuses_threads(subject))
         return;
-    rig_open(&rig, plugin, settings, 2, 3 * each);
+    rig_open(&rig, subject, 2, 3 * each);
     for (uint32_t i = 0; i < 2; i++) {
         workers[i] = (struct actor){ .rig = &rig, .index = i };
         start(&workers[i], work);

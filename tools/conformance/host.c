@@ -22,6 +22,8 @@ static atomic_int_least64_t warnings;
 static atomic_int_least64_t always = -1;
 static atomic_uint_least64_t generator = 1;
 static struct mo_arena strings;     /* of config structs, until the end */
+static unsigned effort = 100;
+static double patience = 30;
 static char last_log[300];          /* written on one thread at a time */
 
 __attribute__((format(printf, 3, 4)))
@@ -50,7 +52,7 @@ static uint32_t host_choose(void *ctx, uint32_t n)
     uint64_t x;
 
     (void)ctx;
-    CHECK(n > 0);
+    HOLDS(n > 0, "it asks the host to choose one of none");
     if (fixed >= 0)
         return (uint32_t)(fixed % n);
     x = atomic_fetch_add(&generator, UINT64_C(0x9e3779b97f4a7c15));
@@ -61,7 +63,7 @@ static uint32_t host_choose(void *ctx, uint32_t n)
 
 static uint32_t host_pick(void *ctx, const uint32_t *ids, uint32_t n)
 {
-    CHECK(ids != NULL);
+    HOLDS(ids != NULL, "it asks the host to pick a task, and names none");
     return host_choose(ctx, n);
 }
 
@@ -70,7 +72,8 @@ static void *host_alloc(void *ctx, size_t size, size_t align)
     void *memory;
 
     (void)ctx;
-    CHECK(align > 0 && (align & (align - 1)) == 0);
+    HOLDS(align > 0 && (align & (align - 1)) == 0, "it asks the host for "
+          "memory on a boundary of %zu", align);
     if (atomic_load(&allowed) == 0)
         return NULL;
     if (atomic_load(&allowed) > 0)
@@ -161,14 +164,14 @@ void *conformance_config(const struct moirai_plugin *plugin,
     char *config = calloc(1, plugin->config_size + 1);
     char why[MO_VALUE_WHY];
 
-    CHECK(config != NULL);
+    NEEDS(config != NULL, "no memory for the test itself");
     for (; option != NULL && option->name != NULL; option++) {
         const char *text = setting(option, settings);
         int rc;
 
-        CHECK_FMT(text != NULL, "option %s is required", option->name);
+        HOLDS(text != NULL, "option %s is required", option->name);
         rc = mo_value_parse(option, text, config, &strings, why);
-        CHECK_FMT(rc == 0, "option %s: %s", option->name, why);
+        HOLDS(rc == 0, "option %s: %s", option->name, why);
     }
     return config;
 }
@@ -177,7 +180,8 @@ void *conformance_state(size_t size, size_t align)
 {
     void *state;
 
-    CHECK(posix_memalign(&state, align, size + CANARY_BYTES) == 0);
+    HOLDS(posix_memalign(&state, align, size + CANARY_BYTES) == 0,
+          "no memory for the %zu bytes of state that it wants", size);
     memset(state, 0, size);
     memset((char *)state + size, CANARY, CANARY_BYTES);
     return state;
@@ -188,32 +192,34 @@ void conformance_state_free(void *state, size_t size)
     const unsigned char *after = (unsigned char *)state + size;
 
     for (int i = 0; i < CANARY_BYTES; i++)
-        CHECK_FMT(after[i] == CANARY, "wrote behind the %zu bytes of state "
-                  "that it asked for", size);
+        HOLDS(after[i] == CANARY, "it wrote behind the %zu bytes of state "
+              "that it asked for", size);
     free(state);
 }
 
-static bool is_text(const char *text)
+void conformance_patience(double seconds)
 {
-    return text != NULL && text[0] != '\0' && strchr(text, '\n') == NULL;
+    patience = seconds;
 }
 
-void plugin_describes_itself(const struct moirai_plugin *plugin,
-                             conformance_settings settings)
+double conformance_wait(void)
 {
-    const struct moirai_option *option = plugin->options;
+    return patience;
+}
 
-    (void)settings;
-    CHECK_EQ(plugin->abi, MOIRAI_PLUGIN_ABI);
-    CHECK_EQ(plugin->size, sizeof(struct moirai_plugin));
-    CHECK(is_text(plugin->name));
-    CHECK(is_text(plugin->version));
-    CHECK(is_text(plugin->summary));
-    CHECK(plugin->ops != NULL && plugin->ops_size > 0);
-    for (; option != NULL && option->name != NULL; option++) {
-        CHECK(is_text(option->help));
-        CHECK(option->offset < plugin->config_size);
-        CHECK(option->type != MOIRAI_CHOICE || option->choices != NULL);
-    }
-    free(conformance_config(plugin, NULL));     /* presets are in bounds */
+void conformance_effort(unsigned percent)
+{
+    effort = percent;
+}
+
+uint64_t conformance_times(uint64_t usual)
+{
+    uint64_t times = usual * effort / 100;
+
+    return times > 0 ? times : 1;
+}
+
+uint64_t conformance_fewer(uint64_t usual)
+{
+    return effort < 100 ? conformance_times(usual) : usual;
 }

@@ -27,7 +27,6 @@ struct rig {
     const struct moirai_sched_ops *ops;
     bool lent;                      /* it lends its deques, and we use them */
     struct moirai_sched_env env;
-    void *config;
     void *state;
     void *workers[CONFORMANCE_WORKERS];
     struct job *jobs;
@@ -35,20 +34,36 @@ struct rig {
     atomic_uint_least64_t done;     /* by threads */
 };
 
-void rig_open(struct rig *rig, const struct moirai_plugin *plugin,
-              conformance_settings settings, uint32_t workers, uint32_t jobs);
+void rig_open(struct rig *rig, const struct subject *subject, uint32_t workers,
+              uint32_t jobs);
 
 /* After all tasks are out again. */
 void rig_close(struct rig *rig);
 
-/* Pushes the task of that index as the core does: to the deque that the
- * worker's state begins with, if the plugin lends it, or by a call. */
+/* As the core does, for a worker (NULL, of push: another thread): by the deque
+ * that its state begins with, if the plugin lends it, or by a call. */
+void rig_put(struct rig *rig, void *worker, struct moirai_task *task);
+struct moirai_task *rig_pop(struct rig *rig, void *worker);
+struct moirai_task *rig_pop_oldest(struct rig *rig, void *worker);
+
+/* Pushes the task of that index. */
 void rig_push(struct rig *rig, void *worker, uint32_t i);
 
-/* Counts the run of a task that was given out; returns its index. */
+/* The index of a task that was given out. */
+uint32_t rig_which(const struct rig *rig, const struct moirai_task *task);
+
+/* Counts its run; returns its index. */
 uint32_t rig_run(struct rig *rig, struct moirai_task *task);
 
 /* What the core does for a worker: pop, then ask the others. */
 struct moirai_task *rig_next(struct rig *rig, uint32_t w);
+
+/* Takes everything out, all workers by turns. Returns how many. */
+uint32_t rig_drain(struct rig *rig);
+
+bool rig_empty(struct rig *rig, uint32_t w);
+
+/* Fails unless `length`, if there is one, says so. */
+void rig_length(struct rig *rig, uint64_t wanted);
 
 #endif
