@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * loan.c - what it costs to pass a large message on, in place or
- * (BENCH_COPIES=1) from buffer to channel to buffer: loan-4k, loan-64k; and
- * what it costs if all of it is written and read, too: loan-used-4k; ns per
- * message.
+ * (BENCH_COPIES=1) from buffer to channel to buffer: loan-1k, loan-4k and more;
+ * and what it costs if all of it is written and read, too: loan-used-1k and
+ * more; ns per message.
  *
  * What is not used whole is written and read in its first and its last word;
  * what is, in a word of each cache line.
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "task.h"
 
@@ -127,39 +128,41 @@ static int64_t run(void *arg)
     return ns;
 }
 
-static void ask(const struct bench *bench, size_t bytes, bool whole,
-                double messages)
+/* A message has as many KiB as the question's name says; the more, the fewer
+ * there are. */
+static void ask(const struct bench *bench, bool whole)
 {
+    size_t bytes = (size_t)atoi(strrchr(bench->question, '-') + 1) * 1024;
     struct large large = { .words = bytes / sizeof(int64_t) };
     double ns;
 
     large.stride = whole ? LINE : large.words - 1;
-    large.n = (int64_t)bench_scaled(bench, messages, 1);
+    large.n = (int64_t)bench_scaled(bench, 1.6e9 / (double)bytes, 1);
     ns = bench_task_median(bench, run, &large);
     bench_print("ns", ns / (double)large.n);
 }
 
-static void four_kib(const struct bench *bench)
+static void touched(const struct bench *bench)
 {
-    ask(bench, 4096, false, 4e5);
-}
-
-static void many_kib(const struct bench *bench)
-{
-    ask(bench, 65536, false, 2e4);
+    ask(bench, false);
 }
 
 static void used(const struct bench *bench)
 {
-    ask(bench, 4096, true, 4e5);
+    ask(bench, true);
 }
 
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
-        { "loan-4k", four_kib },
-        { "loan-64k", many_kib },
+        { "loan-1k", touched },
+        { "loan-4k", touched },
+        { "loan-16k", touched },
+        { "loan-64k", touched },
+        { "loan-used-1k", used },
         { "loan-used-4k", used },
+        { "loan-used-16k", used },
+        { "loan-used-64k", used },
         { NULL, NULL },
     };
 
