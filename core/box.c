@@ -22,6 +22,10 @@
  * the last reference destroys that. It sees all that the others did before: the
  * count's decrements are ordered.
  *
+ * What is in a message is destroyed as the channel says that it was last sent
+ * to, which need not be the one that its box comes from. A shared message may
+ * outlast that channel: so it counts as one of its boxes that is out.
+ *
  * Locks: the keeper's, of a few instructions, after which no other is taken.
  * Memory is got, and the program's destructor runs, without it.
  */
@@ -97,6 +101,7 @@ struct mo_boxes *mo_boxes_open(const struct moirai_elem *elem, size_t capacity,
 
 static void release(const struct mo_boxes *b, struct mo_box *box)
 {
+    mo_memory_open(box + 1, box->room);
     mo_mem_free((char *)(box + 1) - b->lead);
 }
 
@@ -176,7 +181,9 @@ void *mo_box_get(struct mo_boxes *b, size_t bytes)
         came_back(b);
         return NULL;
     }
+    mo_memory_open(box + 1, box->room);
     box->bytes = bytes;
+    box->drops = b;
     box->meta.size = sizeof box->meta;
     box->meta.flags = 0;            /* says that the rest says nothing */
     mo_store_relaxed(&box->references, 1);
@@ -194,6 +201,7 @@ static void put_back(struct mo_box *box)
     keep = !b->gone && (b->free[class] == NULL
                         || b->kept + box->room <= b->keep);
     if (keep) {
+        mo_memory_shut(box + 1, box->room);
         box->next = b->free[class];
         b->free[class] = box;
         b->kept += box->room;
@@ -216,10 +224,10 @@ static bool let_go(struct mo_box *box)
     return true;
 }
 
-/* The message and what is in it go. */
-static void destroy(struct mo_box *box)
+/* The message and what is in it go; `b` are those of the channel whose it
+ * was. */
+static void destroy(struct mo_box *box, struct mo_boxes *b)
 {
-    struct mo_boxes *b = box->home;
     void (*drop)(void *message, void *ctx);
     void *ctx;
 
@@ -229,13 +237,20 @@ static void destroy(struct mo_box *box)
     mo_word_unlock(&b->lock);
     if (drop != NULL)
         drop(box + 1, ctx);
+    if (box->drops != box->home) {
+        mo_word_lock(&b->lock);
+        came_back(b);
+    }
     put_back(box);
 }
 
 int mo_box_fits(const struct mo_boxes *b, const void *message)
 {
-    const struct mo_box *box = box_of(message);
+    const struct mo_box *box;
 
+    if (message == NULL)
+        return -EINVAL;
+    box = box_of(message);
     if (mo_load_relaxed(&box->shared))
         return -EINVAL;
     if (box->home == b)
@@ -244,18 +259,24 @@ int mo_box_fits(const struct mo_boxes *b, const void *message)
         ? 0 : -EMSGSIZE;
 }
 
-void mo_box_share(void *message)
+void mo_box_share(struct mo_boxes *b, void *message)
 {
     struct mo_box *box = box_of(message);
 
+    if (!mo_load_relaxed(&box->shared) && b != box->home) {
+        mo_word_lock(&b->lock);
+        b->out++;
+        mo_word_unlock(&b->lock);
+        box->drops = b;
+    }
     mo_store_relaxed(&box->shared, 1);
     mo_add(&box->references, 1);
 }
 
-void mo_box_drop(void *message)
+void mo_box_drop(struct mo_boxes *b, void *message)
 {
     if (let_go(box_of(message)))
-        destroy(box_of(message));
+        destroy(box_of(message), b);
 }
 
 void moirai_loan_put(void *message)
@@ -268,7 +289,7 @@ void moirai_loan_put(void *message)
     if (!let_go(box))
         return;
     if (mo_load_relaxed(&box->shared))
-        destroy(box);
+        destroy(box, box->drops);
     else
         put_back(box);
 }

@@ -18,6 +18,7 @@ struct mo_box {                     /* in front of a message */
     size_t room;                    /* for a message */
     size_t bytes;                   /* of the message; its holder's */
     struct mo_box *next;            /* if free; by the lock of home */
+    struct mo_boxes *drops;         /* home, or if shared, the channel's */
     struct moirai_meta meta;        /* its holder's */
     MO_ATOMIC(uint32_t) references;
     MO_ATOMIC(uint32_t) shared;     /* several read it: what is in it stays the
@@ -48,10 +49,11 @@ int mo_box_fits(const struct mo_boxes *boxes, const void *message);
 /* It is about to be sent: gives it its number and time, if that is wanted. */
 void mo_box_stamp(struct mo_boxes *boxes, void *message);
 
-/* One more reads the message, which stays the channel's. */
-void mo_box_share(void *message);
+/* One more reads the message, which stays the channel's, whose `boxes` are
+ * given. By the channel's lock. */
+void mo_box_share(struct mo_boxes *boxes, void *message);
 
 /* The reference of a channel goes, and with the last what is in it. */
-void mo_box_drop(void *message);
+void mo_box_drop(struct mo_boxes *boxes, void *message);
 
 #endif

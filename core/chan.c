@@ -163,7 +163,7 @@ out_chan:
 void mo_chan_drop(struct mo_chan *c, void *stored)
 {
     if (c->boxes != NULL)
-        mo_box_drop(*(void **)stored);
+        mo_box_drop(c->boxes, *(void **)stored);
     else
         c->elem.drop(stored, c->elem.ctx);
 }

@@ -52,8 +52,6 @@ int moirai_loan_send(struct moirai_chan *chan, void *message,
         return -EBADF;
     if (chan->to->boxes == NULL)
         return -ENOTSUP;
-    if (message == NULL)
-        return -EINVAL;
     rc = mo_box_fits(chan->to->boxes, message);
     if (rc != 0)
         return rc;

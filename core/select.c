@@ -29,6 +29,7 @@
 
 #include <errno.h>
 
+#include "box.h"
 #include "gate.h"
 #include "handle.h"
 #include "runtime.h"
@@ -383,6 +384,18 @@ static inline int refused_chan(const struct moirai_chan *chan, uint32_t mode,
     return mo_runtime_usable(rt) ? 0 : mo_runtime_refusal(rt);
 }
 
+/* The same of one that sends, and may not send copies: may it send that? */
+static int refused_loan(const struct moirai_case *it,
+                        const struct moirai_runtime *home)
+{
+    const struct moirai_chan *chan = it->object;
+    int rc = refused_chan(chan, MOIRAI_SEND, home);
+
+    if (rc != 0 || chan->to->boxes == NULL)
+        return rc;
+    return mo_box_fits(chan->to->boxes, *(void *const *)it->message);
+}
+
 /* And with any other. */
 static int refused_other(struct mo_select *s, size_t index)
 {
@@ -413,8 +426,12 @@ static inline int refused(struct mo_select *s, struct moirai_case *it,
 {
     if (it->kind == MOIRAI_CASE_RECV)
         return refused_chan(it->object, MOIRAI_RECV, home);
-    if (it->kind == MOIRAI_CASE_SEND)
-        return refused_chan(it->object, MOIRAI_SEND, home);
+    if (it->kind == MOIRAI_CASE_SEND) {
+        const struct moirai_chan *chan = it->object;
+
+        return chan == NULL || (chan->mode & MO_CHAN_COPIES_IN) != 0
+            ? refused_chan(chan, MOIRAI_SEND, home) : refused_loan(it, home);
+    }
     return refused_other(s, (size_t)(it - s->cases));
 }
 

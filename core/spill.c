@@ -62,8 +62,9 @@ static void drop(struct moirai_chan_sink *sink, const void *message)
 
 static void share(struct moirai_chan_sink *sink, const void *message)
 {
-    (void)sink;
-    mo_box_share(*(void *const *)message);
+    const struct mo_spill *s = (struct mo_spill *)sink;
+
+    mo_box_share(s->chan->boxes, *(void *const *)message);
 }
 
 int mo_spill_open(struct mo_chan *c, uint32_t policy, struct moirai_error *err)

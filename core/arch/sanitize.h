@@ -59,6 +59,8 @@ void __sanitizer_finish_switch_fiber(void *save, const void **base,
                                      size_t *size) MO_WEAK_ASAN;
 void __asan_unpoison_memory_region(void const volatile *address, size_t size)
     MO_WEAK_ASAN;
+void __asan_poison_memory_region(void const volatile *address, size_t size)
+    MO_WEAK_ASAN;
 #endif
 
 /* Is ASan there, in the core or in the program alone? TSan's library has its
@@ -71,6 +73,29 @@ static inline bool mo_asan(void)
     return __asan_unpoison_memory_region != NULL;
 #else
     return false;
+#endif
+}
+
+/* Nobody may touch this memory, which is kept for later; and now he may. */
+static inline void mo_memory_shut(const void *at, size_t bytes)
+{
+#ifdef __ELF__
+    if (__builtin_expect(mo_asan(), 0))
+        __asan_poison_memory_region(at, bytes);
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
+
+static inline void mo_memory_open(const void *at, size_t bytes)
+{
+#ifdef __ELF__
+    if (__builtin_expect(mo_asan(), 0))
+        __asan_unpoison_memory_region(at, bytes);
+#else
+    (void)at;
+    (void)bytes;
 #endif
 }
 

@@ -172,7 +172,83 @@ TEST(loan, is_passed_on_to_another_channel)
     with_one(1, passed_on, NULL);
 }
 
+/* What a select would send must fit, too: who receives copies has no more room
+ * than a message of the channel takes. */
+static int misfits(void *arg)
+{
+    struct moirai_elem longer = MOIRAI_ELEM_BYTES(1, 4096);
+    struct moirai_chan *many = talk_ring(NULL, 4, &longer);
+    struct moirai_chan *chan = notes_on("ring", "capacity=4", NULL, NULL);
+    struct moirai_chan *two = notes_on("broadcast", NULL, NULL, NULL);
+    struct moirai_chan *also = talk_dup(two, MOIRAI_RECV);
+    struct moirai_case it = MOIRAI_ON_SEND(chan, arg);
+    void *message = NULL;
+
+    it.message = &message;
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_loan_get(many, 4096, &message), 0);
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EMSGSIZE);
+    moirai_loan_put(message);
+    CHECK_EQ(moirai_loan_send(two, loan(two, 1), MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_recv(two, &message, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
+    moirai_loan_put(message);
+    CHECK_EQ(receive(also, MOIRAI_NOW), 1);
+    CHECK_EQ(moirai_chan_length(chan), 0);
+    moirai_chan_put(also);
+    moirai_chan_put(two);
+    moirai_chan_put(chan);
+    moirai_chan_put(many);
+    return 0;
+}
+
+TEST(loan, that_does_not_fit_is_not_selected)
+{
+    with_one(1, misfits, NULL);
+}
+
 /* --- destructors ---------------------------------------------------------- */
+
+/* A message that was got from `from`, in `to`, which goes. */
+static void pass_and_end(struct moirai_chan *from, struct moirai_chan *to)
+{
+    void *message = NULL;
+
+    CHECK_EQ(moirai_loan_send(from, loan(from, 3), MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_recv(from, &message, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_send(to, message, MOIRAI_NOW), 0);
+    moirai_chan_put(from);
+    moirai_chan_put(to);
+}
+
+static int destroyed_elsewhere(void *arg)
+{
+    int here = 0;
+    int there = 0;
+    struct moirai_chan *to = notes_on("broadcast", NULL, count_drop, &there);
+    struct moirai_chan *out = talk_dup(to, MOIRAI_RECV);
+    void *message = NULL;
+
+    (void)arg;
+    pass_and_end(notes_on("ring", NULL, count_drop, &here),
+                 notes_on("ring", NULL, count_drop, &there));
+    CHECK_EQ(here, 0);
+    CHECK_EQ(there, 1);
+    pass_and_end(notes_on("ring", NULL, count_drop, &here), to);
+    CHECK_EQ(moirai_loan_recv(out, &message, MOIRAI_NOW), 0);
+    moirai_chan_put(out);
+    CHECK_EQ(there, 1);
+    moirai_loan_put(message);       /* outlasts both channels */
+    CHECK_EQ(here, 0);
+    CHECK_EQ(there, 2);
+    return 0;
+}
+
+TEST(loan, is_destroyed_as_the_channel_says_that_it_was_sent_to)
+{
+    with_one(1, destroyed_elsewhere, NULL);
+    with_one(2, destroyed_elsewhere, NULL);
+}
 
 static int destroyed(void *arg)
 {
