@@ -118,13 +118,14 @@ static inline void mo_take_turn(struct mo_worker *w)
 }
 
 /* Leaves the running fiber, which is its task's, for `task` (NULL: whatever
- * the scheduler says), and returns when the task that left is resumed, perhaps
- * by another worker. after(arg) is called from the next stack. */
+ * the scheduler says: now if `ask`, or else after after(arg)), and returns when
+ * the task that left is resumed, perhaps by another worker. after(arg) is
+ * called from the next stack. */
 static inline void mo_worker_leave(struct mo_worker *w,
-                                   struct moirai_task *task,
+                                   struct moirai_task *task, bool ask,
                                    void (*after)(void *), void *arg)
 {
-    bool at_once = !mo_look_is_due(w);
+    bool at_once = (ask || task != NULL) && !mo_look_is_due(w);
 
     if (w->fiber == w->loop) {
         w->loop = w->spare;
@@ -203,10 +204,10 @@ static MO_APART void mo_first_wait(struct mo_worker *w,
 }
 
 /* The part of a wait that yielding shares: saves what is the task's, makes its
- * forks ordinary tasks, leaves for `next` (NULL: any), calls after(arg) from
- * there, and restores. */
+ * forks ordinary tasks, leaves for `next` (NULL: any, see mo_worker_leave),
+ * calls after(arg) from there, and restores. */
 static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
-                                 struct moirai_task *next,
+                                 struct moirai_task *next, bool ask,
                                  void (*after)(void *), void *arg)
 {
     struct mo_fiber *fiber = w->fiber;
@@ -225,7 +226,7 @@ static inline void mo_wait_leave(struct mo_worker *w, enum mo_wait_kind kind,
     if (kind > MO_WAIT_FRAME && mo_fiber_is_soiled(fiber))
         mo_fiber_clean_after(fiber, &after, &arg);  /* others are short */
     mo_trace(w, MO_TRACE_PARK, fiber->task->id, kind);
-    mo_worker_leave(w, next, after, arg);
+    mo_worker_leave(w, next, ask, after, arg);
     mo_put_down(mo_here(), fiber);
 }
 
@@ -319,7 +320,8 @@ int mo_wait_task(const struct mo_wait *how)
     if (__builtin_expect(w->task->handle != NULL, 0))
         waiter->deadline_ns = deadline = mo_wait_sooner(w->task, how);
     mo_count(&w->count.parked, 1);
-    mo_wait_leave(w, how->kind, NULL, mo_commit_of(how, deadline), waiter);
+    mo_wait_leave(w, how->kind, NULL, true, mo_commit_of(how, deadline),
+                  waiter);
     /* Not armed any more: pairs with the last store in timer.c's take_out. */
     if (__builtin_expect(mo_load(&waiter->timer.place) != NULL, 0))
         mo_timer_disarm(&waiter->timer);

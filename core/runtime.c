@@ -125,7 +125,8 @@ static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
     const struct mo_chosen *chosen = mo_setup_sched(rt->setup);
     struct moirai_sched_env env = { .size = sizeof env,
                                     .workers = rt->staff.most,
-                                    .host = &rt->host };
+                                    .host = &rt->host,
+                                    .deadline = mo_task_due };
     int rc;
 
     rt->sched_state = mo_mem_alloc(rt->sched->state_size, MO_CACHE_LINE);
@@ -155,6 +156,14 @@ static void free_worker(struct mo_worker *w)
     mo_mem_free(w);
 }
 
+/* For tasks that have ranks: none goes before the one that yields unseen. */
+static struct moirai_task *pop_none(void *state, void *worker)
+{
+    (void)state;
+    (void)worker;
+    return NULL;
+}
+
 static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
 {
     const struct moirai_sched_ops *ops = rt->sched;
@@ -164,6 +173,8 @@ static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
     queue->push = ops->push;
     queue->pop = ops->pop;
     queue->pop_oldest = ops->pop_oldest != NULL ? ops->pop_oldest : ops->pop;
+    if (ops->flags & MOIRAI_SCHED_RANKED)
+        queue->pop_oldest = pop_none;
     if (ops->flags & MOIRAI_SCHED_DEQUE)
         queue->local = queue->worker;
     queue->alone = rt->staff.most == 1;

@@ -303,6 +303,7 @@ static void deadline_came(struct moirai_timer *timer)
     struct moirai_scope *scope = (struct moirai_scope *)
         ((char *)timer - offsetof(struct moirai_scope, timer));
 
+    mo_count(&mo_here()->count.deadlines_missed, 1);
     cancel(scope, -ETIMEDOUT);
 }
 

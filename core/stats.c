@@ -26,7 +26,7 @@ static const struct field {
     FIELD(forks_exported), FIELD(sleeps), FIELD(wakes), FIELD(timers_fired),
     FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
     FIELD(blocking_calls), FIELD(sent), FIELD(received),
-    FIELD(stacks_cleaned), FIELD(dropped),
+    FIELD(stacks_cleaned), FIELD(dropped), FIELD(deadlines_missed),
 #undef FIELD
 };
 
@@ -52,6 +52,7 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->received += mo_load_relaxed(&c->received);
     sum->stacks_cleaned += mo_load_relaxed(&c->stacks_cleaned);
     sum->dropped += mo_load_relaxed(&c->dropped);
+    sum->deadlines_missed += mo_load_relaxed(&c->deadlines_missed);
 }
 
 /* What a worker has spawned: all, or at the site with this index, whose counter

@@ -53,6 +53,18 @@ struct mo_worker *mo_task_named(const struct moirai_task *task)
     return handle->place;
 }
 
+/* Scopes keep what their timers were set to, also after it came. */
+int64_t mo_task_due(const struct moirai_task *task)
+{
+    int64_t due = mo_task_deadline(task);
+
+    for (const struct moirai_scope *scope = task->scope; scope != NULL;
+         scope = scope->parent)
+        if (scope->timer.fire != NULL && scope->timer.deadline_ns < due)
+            due = scope->timer.deadline_ns;
+    return due;
+}
+
 void mo_task_saw_cancel(const struct moirai_task *task)
 {
     struct moirai_handle *handle = task->handle;
@@ -207,14 +219,23 @@ static MO_COLD void clear_up(struct mo_worker *w, struct moirai_task *task)
     w->fiber->used = 0;
 }
 
+static void count_late(struct mo_worker *w, int64_t deadline_ns)
+{
+    if (deadline_ns != MOIRAI_NEVER
+        && mo_runtime_now(w->runtime) > deadline_ns)
+        mo_count(&w->count.deadlines_missed, 1);
+}
+
 /* What somebody wants to know of its end. */
 static MO_COLD void tell_end(struct mo_worker *w, struct moirai_task *task,
                              int rc)
 {
     if (rc < 0 && rc != -ECANCELED)
         mo_scope_fail(task->scope, rc, NULL);
-    if (task->handle != NULL)
+    if (task->handle != NULL) {
+        count_late(w, mo_task_deadline(task));
         mo_handle_finish(w, task->handle, rc);
+    }
     if (w->runtime->options.max_tasks != 0)
         mo_sub(&w->runtime->admitted, 1);
 }

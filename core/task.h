@@ -108,6 +108,9 @@ static inline bool mo_task_cancelled(const struct moirai_task *task)
 /* The task, which runs, acts on that: what the canceller did comes before. */
 void mo_task_saw_cancel(const struct moirai_task *task);
 
+/* By when it should have ended: that, or a scope's. */
+int64_t mo_task_due(const struct moirai_task *task);
+
 /* The deadline from its attributes. */
 static inline int64_t mo_task_deadline(const struct moirai_task *task)
 {

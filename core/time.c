@@ -76,7 +76,8 @@ static inline bool yield_solo(struct mo_worker *w)
 }
 
 /* The task becomes ready on the next stack, and behind the one that runs
- * there, which is taken out first. */
+ * there, which is taken out first; unless there is none, or tasks have ranks:
+ * then it is asked for after that. */
 int moirai_yield(void)
 {
     struct mo_worker *w = mo_here();
@@ -95,6 +96,6 @@ int moirai_yield(void)
     next = mo_worker_pop_oldest(w);
     mo_count(&w->count.yielded, 1);
     mo_trace(w, MO_TRACE_YIELD, w->task->id, 0);
-    mo_wait_leave(w, MO_WAIT_YIELD, next, ready_again, w->task);
+    mo_wait_leave(w, MO_WAIT_YIELD, next, false, ready_again, w->task);
     return 0;
 }

@@ -128,6 +128,7 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) timers_fired, switches, stacks_made, stacks_reused;
     MO_ATOMIC(uint64_t) stacks_cleaned;
     MO_ATOMIC(uint64_t) blocking_calls, sent, received, dropped;
+    MO_ATOMIC(uint64_t) deadlines_missed;
 };
 
 struct mo_site_counters {           /* likewise */

@@ -124,6 +124,9 @@ struct moirai_stats {
     uint64_t received;              /* likewise */
     uint64_t stacks_cleaned;        /* of pages that a wait has no use for */
     uint64_t dropped;               /* messages that channels gave up */
+    uint64_t deadlines_missed;      /* tasks that ended after the deadline of
+                                     * their attributes; scopes that were
+                                     * open when theirs came */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

@@ -21,7 +21,8 @@
  *          no memory is needed. fini is called once all have been taken.
  * Fair:    each task has its turn after a bounded number of pops, however many
  *          newer ones are pushed meanwhile, whether a worker pushed it or
- *          another thread; and after a bounded number of pop_oldest.
+ *          another thread; and after a bounded number of pop_oldest. Where
+ *          MOIRAI_SCHED_RANKED is set, among tasks of the same rank.
  * Order:   what the pusher did before push happens before what the taker does
  *          after pop or steal. `empty` may be wrong while others push, but
  *          must see a push that happened before the call.
@@ -45,6 +46,10 @@ extern "C" {
 /* Runs on the simulator: one thread, virtual clock, seeded choices. Its config
  * struct begins with a struct moirai_sim_config, which the core reads. */
 #define MOIRAI_SCHED_SIM 2u
+/* Tasks have ranks, by their priority or deadline, and one of a lower rank may
+ * wait for as long as others come. A task that yields is pushed before the
+ * next one is popped, which may be itself; there is no pop_oldest. */
+#define MOIRAI_SCHED_RANKED 8u
 
 /* The worker state begins with a struct moirai_sched_local: the core pushes to
  * its deque, and takes from it, without a call. */
@@ -91,6 +96,11 @@ struct moirai_sched_env {
     uint32_t size;
     uint32_t workers;               /* how many there will be */
     const struct moirai_host *host;
+
+    /* By when the task should have ended: the deadline of its attributes, or
+     * that of a scope it is in, if that is sooner; MOIRAI_NEVER: whenever.
+     * Constant. Of a task that is queued, or about to be. */
+    int64_t (*deadline)(const struct moirai_task *task);
 };
 
 struct moirai_sched_ops {

@@ -83,6 +83,23 @@ static int spawn_some(void *arg)
     return 0;
 }
 
+static int miss_some(void *arg)
+{
+    struct moirai_stats before = read_stats(moirai_runtime_self());
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+    struct moirai_scope scope;
+
+    (void)arg;
+    attr.deadline_ns = moirai_now() - 1;
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(moirai_spawn_with(&scope, nothing, NULL, &attr, NULL), 0);
+    CHECK_EQ(moirai_scope_end(&scope), 0);
+    CHECK_EQ(read_stats(moirai_runtime_self()).deadlines_missed
+             - before.deadlines_missed, 3);
+    return 0;
+}
+
 static int wait_some(void *arg)
 {
     struct moirai_stats before = read_stats(moirai_runtime_self()), now;
@@ -157,6 +174,7 @@ static int need_stacks(void *arg)
 TEST(stats, count_exactly_what_tasks_do)
 {
     with_one(1, spawn_some, NULL);
+    with_one(1, miss_some, NULL);
     with_one(1, wait_some, NULL);
     with_one(1, talk_some, NULL);
     with_one(1, need_stacks, NULL);
@@ -228,7 +246,8 @@ static void note_what_cannot_move(bool *moved)
 /* Whoever adds a counter adds to this what moves it. */
 TEST(stats, all_move_and_none_shrinks)
 {
-    static moirai_fn *const bodies[] = { wait_some, talk_some, spawn_some };
+    static moirai_fn *const bodies[] = { wait_some, talk_some, spawn_some,
+                                           miss_some };
     struct moirai_runtime *rt;
     struct moirai_stats last;
     bool moved[COUNTERS] = { false };

@@ -8,9 +8,12 @@
 #include <moirai/sched.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 SCHED_CONFORMANCE(sched_fifo, sched_fifo, NULL)
 SCHED_CONFORMANCE(sched_fifo_batch_1, sched_fifo, "batch=1", NULL)
+SCHED_CONFORMANCE(sched_prio, sched_prio, NULL)
+SCHED_CONFORMANCE(sched_prio_edf, sched_prio, "order=edf", NULL)
 SCHED_CONFORMANCE(sched_steal, sched_steal, NULL)
 SCHED_CONFORMANCE(sched_steal_batch_1, sched_steal, "batch=1", NULL)
 SCHED_CONFORMANCE(sched_steal_fair, sched_steal, "fairness=1", NULL)
@@ -25,13 +28,19 @@ struct one {                        /* a scheduler, without threads */
     struct moirai_task *tasks;
 };
 
+/* Its id, if it has one. */
+static int64_t due(const struct moirai_task *task)
+{
+    return task->id != 0 ? task->id : MOIRAI_NEVER;
+}
+
 static void one_open(struct one *one, const struct moirai_plugin *plugin,
                      conformance_settings settings, uint32_t workers,
                      uint32_t tasks)
 {
     one->ops = plugin->ops;
     one->env = (struct moirai_sched_env){ sizeof one->env, workers,
-                                          conformance_host() };
+                                          conformance_host(), due };
     one->config = conformance_config(plugin, settings);
     one->state = conformance_state(one->ops->state_size, 128);
     CHECK_EQ(one->ops->init(one->state, one->config, &one->env, NULL), 0);
@@ -48,7 +57,8 @@ static void one_close(struct one *one)
 {
     CHECK(one->ops->empty(one->state, one->workers[0]));
     for (uint32_t i = 0; i < one->env.workers; i++) {
-        one->ops->worker_fini(one->state, one->workers[i]);
+        if (one->ops->worker_fini != NULL)
+            one->ops->worker_fini(one->state, one->workers[i]);
         conformance_state_free(one->workers[i], one->ops->worker_size);
     }
     one->ops->fini(one->state);
@@ -210,6 +220,159 @@ TEST(steal, worker_takes_its_share_of_the_inbox)
     for (uint32_t left = 34; left > 0; left--)
         CHECK_EQ(pop(&q, 0) >= 0 || steal(&q, 0, 1) >= 0, 1);
     one_close(&q);
+}
+
+static const char *const strict[] = { "order=strict", NULL };
+static const char *const edf[] = { "order=edf", NULL };
+
+TEST(prio, pops_the_most_urgent_and_of_equals_the_oldest)
+{
+    struct one q;
+
+    one_open(&q, &sched_prio_LTX_moirai_plugin, strict, 2, 512);
+    for (uint32_t i = 0; i < 512; i++)
+        q.tasks[i].priority = (uint8_t)(i * 7);
+    push(&q, 0, 0, 300);
+    push(&q, -1, 300, 512);
+    for (int64_t priority = 255; priority >= 0; priority--) {
+        int64_t first = pop(&q, priority % 2);
+        int64_t second = pop(&q, 0);
+
+        CHECK_EQ(q.tasks[first].priority, priority);
+        CHECK_EQ(second, first + 256);
+    }
+    CHECK_EQ(pop(&q, 0), -1);
+    one_close(&q);
+}
+
+TEST(prio, divides_priorities_into_levels)
+{
+    static const char *const settings[] = { "order=strict", "levels=3", NULL };
+    static const uint8_t priorities[] = { 0, 84, 85, 169, 170, 255 };
+    static const int64_t wanted[] = { 4, 5, 2, 3, 0, 1 };
+    struct one q;
+
+    one_open(&q, &sched_prio_LTX_moirai_plugin, settings, 1, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        q.tasks[i].priority = priorities[i];
+    push(&q, 0, 0, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        CHECK_EQ(pop(&q, 0), wanted[i]);
+    one_close(&q);
+}
+
+/* How many of those that are pushed after it, one for each that runs, run
+ * before a task that is `below` levels under them, when `before` others were
+ * pushed first; `most`: so many or more. */
+static uint32_t overtaken(conformance_settings settings, uint32_t below,
+                          uint32_t before, uint32_t most)
+{
+    uint32_t n = 0;
+    struct one q;
+
+    one_open(&q, &sched_prio_LTX_moirai_plugin, settings, 1, 3);
+    q.tasks[0].priority = (uint8_t)(UINT8_MAX - below);
+    q.tasks[1].priority = q.tasks[2].priority = UINT8_MAX;
+    for (uint32_t i = 0; i < before; i++) {
+        push(&q, 0, 1, 2);
+        CHECK_EQ(pop(&q, 0), 1);
+    }
+    push(&q, 0, 0, 1);
+    push(&q, 0, 1, 2);
+    while (n < most) {
+        push(&q, 0, 1 + (n + 1) % 2, 2 + (n + 1) % 2);
+        if (pop(&q, 0) == 0)
+            break;
+        n++;
+    }
+    while (pop(&q, 0) >= 0)
+        continue;
+    one_close(&q);
+    return n;
+}
+
+TEST(prio, ageing_bounds_how_many_overtake_exactly)
+{
+    static const char *const settings[] = { "order=ageing", "age=5", NULL };
+
+    for (uint32_t below = 1; below < 256; below += 127) {
+        for (uint32_t before = 0; before < 5; before++)
+            CHECK_EQ(overtaken(settings, below, before, UINT32_MAX),
+                     below * 5 - 1 - before);
+    }
+    CHECK_EQ(overtaken(settings, 0, 0, UINT32_MAX), 0);
+    CHECK_EQ(overtaken(strict, 1, 0, 10000), 10000);
+}
+
+/* Then it keeps the promise that others make without ranks. */
+TEST(prio, ageing_is_fair)
+{
+    struct moirai_sched_ops ops;
+    struct moirai_plugin plugin = sched_prio_LTX_moirai_plugin;
+
+    memcpy(&ops, plugin.ops, sizeof ops);
+    ops.flags &= ~MOIRAI_SCHED_RANKED;
+    plugin.ops = &ops;
+    conforms(&sched_old_tasks_run_behind_new_ones, &plugin, NULL);
+    conforms(&sched_foreign_tasks_run_behind_new_ones, &plugin, NULL);
+}
+
+TEST(prio, what_rises_goes_behind_what_was_more_urgent)
+{
+    static const char *const settings[] = { "order=ageing", "age=4",
+                                            "levels=256", NULL };
+    static const uint8_t priorities[] = { 254, 255, 254, 255, 255, 254 };
+    static const int64_t wanted[] = { 1, 3, 0, 2, 4, 5 };
+    struct one q;
+
+    one_open(&q, &sched_prio_LTX_moirai_plugin, settings, 1, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        q.tasks[i].priority = priorities[i];
+    push(&q, 0, 0, 6);
+    for (uint32_t i = 0; i < 6; i++)
+        CHECK_EQ(pop(&q, 0), wanted[i]);
+    one_close(&q);
+}
+
+/* Tasks by deadline, equal ones as they came, then those without by priority:
+ * also where there was no memory for many of them. */
+static void by_deadline(int64_t grants)
+{
+    enum { TASKS = 1000 };
+    struct one q;
+    int64_t last = -1;
+
+    one_open(&q, &sched_prio_LTX_moirai_plugin, edf, 1, TASKS);
+    for (uint32_t i = 0; i < TASKS; i++) {
+        q.tasks[i].id = i * 31 % 97;
+        q.tasks[i].priority = i % 2 == 0 ? 200 : 100;
+    }
+    conformance_allow(grants);
+    push(&q, 0, 0, 600);
+    for (uint32_t i = 0; i < 300; i++)
+        CHECK(pop(&q, 0) >= 0);
+    push(&q, 0, 600, 601);
+    conformance_allow(-1);
+    push(&q, 0, 601, TASKS);
+    for (uint32_t i = 0; i < TASKS - 300; i++) {
+        int64_t next = pop(&q, 0);
+
+        CHECK(next >= 0);
+        if (last >= 0 && due(&q.tasks[last]) == due(&q.tasks[next]))
+            CHECK(q.tasks[last].priority > q.tasks[next].priority
+                  || last < next);
+        else if (last >= 0)
+            CHECK(due(&q.tasks[last]) < due(&q.tasks[next]));
+        last = next;
+    }
+    CHECK_EQ(pop(&q, 0), -1);
+    one_close(&q);
+}
+
+TEST(prio, edf_pops_the_earliest_deadline)
+{
+    for (int64_t grants = -1; grants < 3; grants++)
+        by_deadline(grants);
 }
 
 TEST(sim, takes_what_is_chosen)

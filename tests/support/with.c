@@ -67,17 +67,25 @@ void with_one(unsigned workers, moirai_fn *body, void *arg)
     with_end(runtime);
 }
 
+void with_as(const char *const *set, moirai_fn *body, void *arg)
+{
+    struct moirai_runtime *runtime = with_settings(set);
+
+    CHECK_EQ(moirai_run(runtime, body, arg), 0);
+    with_end(runtime);
+}
+
 void with_each(moirai_fn *body, void *arg)
 {
     static const char *const fifo[] = { "scheduler.plugin=fifo",
                                         "runtime.workers=2", NULL };
-    struct moirai_runtime *runtime;
+    static const char *const prio[] = { "scheduler.plugin=prio",
+                                        "runtime.workers=2", NULL };
 
     for (unsigned workers = 1; workers <= 8; workers *= 2)
         with_one(workers, body, arg);
-    runtime = with_settings(fifo);
-    CHECK_EQ(moirai_run(runtime, body, arg), 0);
-    with_end(runtime);
+    with_as(fifo, body, arg);
+    with_as(prio, body, arg);
 }
 
 void with_seeds(unsigned long seeds, moirai_fn *body, void *arg)

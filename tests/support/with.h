@@ -25,7 +25,10 @@ void with_end(struct moirai_runtime *runtime);
 /* Runs body(arg) as a task, which must return 0, on a runtime of its own. */
 void with_one(unsigned workers, moirai_fn *body, void *arg);
 
-/* The same on 1, 2, 4 and 8 workers, and on two under `fifo`. */
+/* The same on one that is as these texts say. */
+void with_as(const char *const *set, moirai_fn *body, void *arg);
+
+/* The same on 1, 2, 4 and 8 workers, and on two under `fifo` and `prio`. */
 void with_each(moirai_fn *body, void *arg);
 
 /* The same for `seeds` seeds of the simulator, fewer under sanitizers, and no

@@ -13,7 +13,8 @@ static int start_and_end(const struct subject *subject, void *state,
                          void *worker, struct moirai_error *err)
 {
     const struct moirai_sched_ops *ops = subject->plugin->ops;
-    struct moirai_sched_env env = { sizeof env, 1, conformance_host() };
+    struct moirai_sched_env env = { sizeof env, 1, conformance_host(),
+                                    rig_deadline };
     int rc;
 
     conformance_at("init");
@@ -273,10 +274,20 @@ static void behind_new_ones(const struct subject *subject, uint8_t priority,
     rig_close(&rig);
 }
 
+/* Does it promise that among tasks of the same priority only? */
+static bool is_ranked(const struct subject *subject)
+{
+    const struct moirai_sched_ops *ops = subject->plugin->ops;
+
+    return (ops->flags & MOIRAI_SCHED_RANKED) != 0;
+}
+
 PROMISE(sched_old_tasks_run_behind_new_ones,
         "A task has its turn, however many newer ones its worker pushes.")
 {
     behind_new_ones(subject, MOIRAI_PRIORITY_NORMAL, false);
+    if (is_ranked(subject))
+        return;
     behind_new_ones(subject, 1, false);
     behind_new_ones(subject, UINT8_MAX, false);
 }
@@ -285,6 +296,8 @@ PROMISE(sched_foreign_tasks_run_behind_new_ones,
         "A task from another thread has its turn among a worker's newer ones.")
 {
     behind_new_ones(subject, MOIRAI_PRIORITY_NORMAL, true);
+    if (is_ranked(subject))
+        return;
     behind_new_ones(subject, 1, true);
     behind_new_ones(subject, UINT8_MAX, true);
 }

@@ -12,6 +12,12 @@ static struct moirai_site sites[] = {
     { .file = __FILE__, .function = "other", .line = __LINE__ },
 };
 
+int64_t rig_deadline(const struct moirai_task *task)
+{
+    (void)task;
+    return MOIRAI_S;
+}
+
 static void plan(struct rig *rig, uint32_t jobs)
 {
     rig->job_count = jobs;
@@ -36,6 +42,7 @@ void rig_open(struct rig *rig, const struct subject *subject, uint32_t workers,
     rig->env.size = sizeof rig->env;
     rig->env.workers = workers;
     rig->env.host = conformance_host();
+    rig->env.deadline = rig_deadline;
     rig->state = conformance_state(ops->state_size, 128);
     plan(rig, jobs);
     conformance_at("init");

@@ -34,6 +34,10 @@ struct rig {
     atomic_uint_least64_t done;     /* by threads */
 };
 
+/* What schedulers are told: all tasks have the same deadline, as ranks are not
+ * what is looked at here. */
+int64_t rig_deadline(const struct moirai_task *task);
+
 void rig_open(struct rig *rig, const struct subject *subject, uint32_t workers,
               uint32_t jobs);
 
