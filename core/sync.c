@@ -187,6 +187,8 @@ static int wait_turn(struct moirai_mutex *mutex, uintptr_t self, bool again,
                            .deadline_ns = deadline_ns, .lock = &mutex->lock };
     int rc;
 
+    if (node->waiter->fiber != NULL)
+        mo_here()->contended++;
     node->message = (void *)self;
     if (again) {
         mo_store_relaxed(&mutex->hand, 1);

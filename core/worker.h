@@ -116,7 +116,15 @@ struct mo_fiber {
 };
 
 /* A worker whose only queued task a searcher would like to have. */
-struct mo_observed {
+/* The last theft of a task from another's queue, and what became of it. */
+struct mo_theft {
+    int64_t since;                  /* 0: it has been judged */
+    int64_t until;                  /* leave queues alone for so long */
+    uint64_t finished, contended;   /* the thief's, then */
+    uint32_t futile;                /* so many in a row */
+};
+
+struct mo_observed {                /* by one who may steal */
     struct mo_worker *victim;       /* NULL: none */
     uint64_t events;                /* what it had done, and */
     int64_t since;                  /* when that was */
@@ -198,6 +206,8 @@ struct mo_worker {
     uint32_t fork_split;            /* slots below it were made public */
     uint64_t random;
     struct mo_observed observed;    /* while it searches */
+    struct mo_theft theft;
+    uint64_t contended;             /* waits of its tasks for mutexes */
     int64_t forked_ns;              /* when it last found something, if that
                                      * was a fork; 0: it was none */
     bool searching;                 /* counted in idle.searchers */
