@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cost.c - moirai against itself: cost-guards, cost-trace, cost-count; ns per
- * task.
+ * cost.c - moirai against itself: cost-guards, cost-watermark, cost-trace,
+ * cost-count; ns per task.
  *
  * Each asks the same mixture of what tasks do: one is spawned, waits for a
  * message, yields, forks, takes a lock and ends. What is to be compared is said
@@ -9,6 +9,7 @@
  * Counters, and tracing that is off, cannot be switched: the same program of a
  * build without them (bench/bare.sh) is asked.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "task.h"
@@ -97,10 +98,18 @@ static void cost(const struct bench *bench)
     bench_print("ns", asked.ns / (double)(asked.mixture.batches * BATCH));
 }
 
+/* moirai has it here; its rival says that it has not. */
+static void cost_watermark(const struct bench *bench)
+{
+    setenv("MOIRAI_STACKS__WATERMARK", "on", 0);
+    cost(bench);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
         { "cost-guards", cost },
+        { "cost-watermark", cost_watermark },
         { "cost-trace", cost },
         { "cost-count", cost },
         { NULL, NULL },

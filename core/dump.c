@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "backtrace.h"
+#include "depth.h"
 #include "fault.h"
 #include "line.h"
 #include "mem.h"
@@ -43,6 +44,7 @@ struct shown {                      /* a backtrace that was written */
 };
 
 struct dump {
+    const struct moirai_runtime *runtime;
     struct mo_line line;
     int64_t now;
     const void *core;               /* the object that the core is in */
@@ -211,6 +213,23 @@ static void write_line(struct dump *d, struct mo_line *line)
     mo_line_text(&d->line, line->text);
 }
 
+/* What tasks of its site have used so far, if that is measured. */
+static void write_depth(struct dump *d, const struct moirai_site *site)
+{
+    struct mo_depth_sum sum;
+    uint32_t index = site != NULL ? mo_load_relaxed(&site->index) : 0;
+    uint64_t most = 0;
+
+    mo_depth_read(d->runtime, index < MO_SITES ? index : 0, &sum);
+    for (int c = 0; c < MOIRAI_STACK_CLASSES; c++)
+        most = sum.deepest[c] > most ? sum.deepest[c] : most;
+    if (most == 0)
+        return;
+    mo_line_text(&d->line, " (such tasks use up to ");
+    mo_line_size(&d->line, most);
+    mo_line_text(&d->line, ")");
+}
+
 static void write_waiting(struct dump *d, struct mo_fiber *fiber,
                           const struct moirai_waiting *it)
 {
@@ -234,6 +253,7 @@ static void write_waiting(struct dump *d, struct mo_fiber *fiber,
     write_site(d, it->file, it->line);
     mo_line_text(&d->line, ", stack ");
     mo_line_size(&d->line, mo_load_relaxed(&fiber->shown_size));
+    write_depth(d, mo_load_relaxed(&fiber->shown_site));
     mo_line_end(&d->line);
     if (look.party.used > 0) {
         mo_line_text(&d->line, "    could be ended by ");
@@ -334,6 +354,7 @@ static struct dump *new_dump(struct moirai_runtime *rt, int fd)
     if (d == NULL)
         return NULL;
     d->line = (struct mo_line){ d->text, sizeof d->text, 0, fd };
+    d->runtime = rt;
     d->now = rt->os->coarse(rt->os);
     d->core = mo_symbol_object((uintptr_t)&moirai_dump);
     if (d->core == mo_symbol_object(mo_symbol_program()))

@@ -22,6 +22,7 @@
 #include "fiber.h"
 
 #include "arch/switch.h"
+#include "depth.h"
 
 #define BATCH 64                    /* fibers traded at once, at most */
 #define DEEP_BATCH 8                /* of those whose stacks are deep */
@@ -284,6 +285,8 @@ void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
     uint32_t stack_class = fiber->stack.stack_class;
 
     mo_store_relaxed(&fiber->task, NULL);
+    if (w->depths != NULL)
+        mo_depth_end(w, fiber);
     mo_switch_end(fiber->sp);
     mo_sanitize_wipe(&fiber->sanitize, fiber->sp);
     fiber->next = NULL;
@@ -323,6 +326,8 @@ static void clean(void *arg)
     char *low = (char *)fiber->sp - BELOW;
 
     if (low > fiber->stack.base) {
+        if (w->depths != NULL)
+            mo_depth_trim(w, fiber, low);
         rt->stack->trim(rt->stack_state, &fiber->stack, low);
         mo_count(&w->count.stacks_cleaned, 1);
     }

@@ -14,6 +14,7 @@
 
 #include "child.h"
 #include "chosen.h"
+#include "depth.h"
 #include "dump.h"
 #include "fault.h"
 #include "fiber.h"
@@ -149,6 +150,7 @@ static void close_sched(struct moirai_runtime *rt)
 static void free_worker(struct mo_worker *w)
 {
     mo_trace_fini(w);
+    mo_depth_fini(w);
     if (w->slots != NULL)
         mo_mem_free(w->slots - 1);
     mo_mem_free(w->sites);
@@ -205,6 +207,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     if (w->queue.worker == NULL || w->sites == NULL || w->slots == NULL
         || !mo_slab_equip(&rt->tasks, &w->tasks)
         || !mo_slab_equip(&rt->handles, &w->handles)
+        || !mo_depth_init(w)
         || mo_trace_init(w, rt->options.trace) != 0) {
         free_worker(w);
         return NULL;
@@ -449,6 +452,7 @@ static void close_all(struct moirai_runtime *rt)
     for (uint32_t round = 0; mo_load(&rt->visitors) != 0; round++)
         mo_relax(round);
     mo_pool_close(rt->pool);
+    mo_depth_report(rt);
     close_workers(rt);
     close_sched(rt);
     close_signals(rt);

@@ -126,6 +126,15 @@ static const struct moirai_option scheduler_keys[] = {
 struct stacks_keys {
     const char *plugin;
     uint32_t on_overflow;
+    uint32_t watermark;
+    const char *watermark_file;
+};
+
+static const char *const watermark_words[] = {
+    [MO_WATERMARK_OFF] = "off",
+    [MO_WATERMARK_ON] = "on",
+    [MO_WATERMARK_ALL] = "all",
+    NULL,
 };
 
 static const char *const overflow_words[] = {
@@ -144,6 +153,15 @@ static const struct moirai_option stacks_keys[] = {
               "task alone where it is sound; ignore: leave faults alone",
       .type = MOIRAI_CHOICE, .choices = overflow_words,
       .offset = offsetof(struct stacks_keys, on_overflow) },
+    { .name = "watermark", .preset = "off",
+      .help = "measure how deep tasks go in their stacks: on: of as many as "
+              "cost little; all: of each",
+      .type = MOIRAI_CHOICE, .choices = watermark_words,
+      .offset = offsetof(struct stacks_keys, watermark) },
+    { .name = "watermark_file", .preset = "",
+      .help = "a file that gets this, too, when the runtime stops",
+      .type = MOIRAI_STRING,
+      .offset = offsetof(struct stacks_keys, watermark_file) },
     { .name = NULL },
 };
 
@@ -418,6 +436,8 @@ static int read_stacks(struct job *job, const struct mo_tree_node *node)
                             &job->out->stack);
 
     job->out->runtime.on_overflow = keys.on_overflow;
+    job->out->runtime.watermark = keys.watermark;
+    job->out->runtime.watermark_file = keys.watermark_file;
     return rc;
 }
 

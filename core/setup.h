@@ -34,6 +34,13 @@ enum mo_bind {
     MO_BIND_NODE                    /* the processors of a node */
 };
 
+/* Whose depth in its stack is measured. */
+enum mo_watermark {
+    MO_WATERMARK_OFF,
+    MO_WATERMARK_ON,                /* as many tasks as cost little */
+    MO_WATERMARK_ALL
+};
+
 /* What a full channel does. */
 enum mo_spill_policy {
     MO_SPILL_WAIT,
@@ -57,6 +64,8 @@ struct mo_runtime_options {
     const char *topology;           /* of a made-up machine; "": this one */
     bool stats_at_exit;             /* counters go to stderr at a stop */
     uint32_t on_overflow;           /* enum mo_overflow */
+    uint32_t watermark;             /* enum mo_watermark */
+    const char *watermark_file;     /* for what was measured; "": none */
 };
 
 struct mo_option_value;             /* option.h */

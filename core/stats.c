@@ -128,6 +128,11 @@ static struct mo_site_counters count_site(const struct moirai_runtime *rt,
     return sum;
 }
 
+uint64_t mo_stats_spawned(const struct moirai_runtime *rt, uint32_t index)
+{
+    return count_site(rt, index).spawned;
+}
+
 static void print_sites(const struct moirai_runtime *rt, struct mo_line *line)
 {
     for (uint32_t i = 0; i < MO_SITES; i++) {

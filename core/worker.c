@@ -22,6 +22,7 @@
 
 #include <errno.h>
 
+#include "depth.h"
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
@@ -87,6 +88,8 @@ static void start_own(struct mo_worker *w, struct moirai_task *task,
 {
     mo_take_up(w, task);
     mo_task_adopt(w, fiber, task);
+    if (w->depths != NULL)
+        mo_depth_start(w, fiber, task->site);
     mo_limit_forks(w, fiber);
     mo_trace(w, MO_TRACE_START, task->id, 1);
     mo_go(w, fiber, false);
@@ -94,10 +97,16 @@ static void start_own(struct mo_worker *w, struct moirai_task *task,
 
 static MO_COLD void start_noted(struct mo_worker *w, struct moirai_task *task)
 {
+    struct mo_fiber *measured = NULL;
+
     mo_take_up(w, task);
     mo_trace(w, MO_TRACE_START, task->id, 0);
     mo_race_acquire_last(task);
+    if (w->depths != NULL)
+        measured = mo_depth_start_here(w, task->site);
     ended(task, task->fn(task->arg));
+    if (measured != NULL)
+        mo_depth_end_here(measured);
 }
 
 /* Most tasks are spawned by nobody who wants to hear of their end, where few
@@ -334,6 +343,9 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
         task = mo_worker_pop(w);
     if (task == NULL)
         task = mo_search(w);            /* the inbox again, to begin with */
+    if (w->depths != NULL && task != NULL && task->fiber == NULL
+        && mo_depth_due(w))
+        task->flags |= MO_TASK_MEASURED;    /* no short cuts for it */
     return task;
 }
 

@@ -58,10 +58,12 @@ enum mo_task_flag {
     MO_TASK_DEEP = 1,               /* wants a stack as deep as a loop's */
     MO_TASK_OWN = 2,                /* wants a stack of its own at once */
     MO_TASK_PLACED = 4,             /* starts on the worker its handle names */
-    MO_TASK_WATCHED = 8             /* its end matters to a handle, or to what
+    MO_TASK_WATCHED = 8,            /* its end matters to a handle, or to what
                                      * mo_worker.noted says */
+    MO_TASK_MEASURED = 16           /* how deep it goes is to be seen */
 };
 
+struct mo_depth;
 struct moirai_handle;
 struct mo_worker;
 
@@ -89,6 +91,9 @@ struct mo_fiber {
     struct moirai_frame *lent;      /* forks not in the split queue */
     uint32_t pins;
     uint32_t soiled;                /* waits that found it so, of late */
+    char *low;                      /* nobody wrote below it, but those; see */
+    const struct moirai_site *depth_site;   /* depth.c */
+    uint64_t measured;              /* it is of one task alone: not 0 */
     struct moirai_cleanup *cleanup;
     struct moirai_mutex *held;
     struct moirai_hold *holds;      /* of reader-writer locks */
@@ -194,6 +199,7 @@ struct mo_worker {
                                      * by TSan: no short cuts */
     struct mo_queue_ops queue;
     struct mo_site_counters *sites; /* MO_SITES of them */
+    struct mo_depth *depths;        /* how deep tasks go; NULL: not asked */
     struct mo_site_counters *ticket_count;  /* of that site */
     int *errno_at;                  /* the thread's errno, and what libstdc++ */
     void **cxx_at;                  /* keeps for it; NULL: is not there */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void *libc_alloc(void *ctx, size_t size, size_t align)
 {
@@ -31,3 +33,13 @@ const struct moirai_allocator mo_os_allocator = {
     .alloc = libc_alloc,
     .release = libc_release,
 };
+
+size_t mo_os_page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+bool mo_os_resident(void *start, size_t bytes, unsigned char *pages)
+{
+    return mincore(start, bytes, pages) == 0;
+}

@@ -43,3 +43,16 @@ const struct moirai_allocator mo_os_allocator = {
     .alloc = aligned_alloc_zeroed,
     .release = aligned_release,
 };
+
+size_t mo_os_page(void)
+{
+    return 4096;
+}
+
+bool mo_os_resident(void *start, size_t bytes, unsigned char *pages)
+{
+    (void)start;
+    (void)bytes;
+    (void)pages;
+    return false;
+}
