@@ -80,8 +80,18 @@ static int whole(const struct mo_chan *c, size_t *bytes)
     return c->elem.bytes == c->elem.limit ? 0 : -EINVAL;
 }
 
-int mo_loan_copy_in(struct moirai_chan *chan, const void *message,
-                    size_t bytes, int64_t deadline_ns)
+/* The trace context of a copy, which goes on with it. */
+static void take_context(const struct moirai_meta *from, void *box)
+{
+    struct moirai_meta *meta = moirai_loan_meta(box);
+
+    memcpy(meta->trace_id, from->trace_id, sizeof meta->trace_id);
+    memcpy(meta->span_id, from->span_id, sizeof meta->span_id);
+    meta->flags = from->flags & MOIRAI_META_TRACED;
+}
+
+static int copy_in(struct moirai_chan *chan, const void *message, size_t bytes,
+                   const struct moirai_meta *meta, int64_t deadline_ns)
 {
     struct mo_chan *c = chan->to;
     int rc = mo_chan_refused(chan, MOIRAI_SEND, deadline_ns);
@@ -98,6 +108,8 @@ int mo_loan_copy_in(struct moirai_chan *chan, const void *message,
         return -ENOMEM;
     if (bytes != 0)
         memcpy(box, message, bytes);
+    if (meta != NULL)
+        take_context(meta, box);
     mo_box_stamp(c->boxes, box);
     rc = mo_send_stored(chan, &box, deadline_ns);
     if (rc != 0)
@@ -105,8 +117,8 @@ int mo_loan_copy_in(struct moirai_chan *chan, const void *message,
     return rc;
 }
 
-int64_t mo_loan_copy_out(struct moirai_chan *chan, void *message, size_t room,
-                         int64_t deadline_ns)
+static int64_t copy_out(struct moirai_chan *chan, void *message, size_t room,
+                        struct moirai_meta *meta, int64_t deadline_ns)
 {
     int rc = whole(chan->to, &room);
     size_t bytes;
@@ -121,8 +133,51 @@ int64_t mo_loan_copy_out(struct moirai_chan *chan, void *message, size_t room,
     bytes = moirai_loan_bytes(box);
     if (bytes != 0)
         memcpy(message, box, bytes);
+    if (meta != NULL)
+        *meta = *moirai_loan_meta(box);
     moirai_loan_put(box);
     return (int64_t)bytes;
+}
+
+int mo_loan_copy_in(struct moirai_chan *chan, const void *message,
+                    size_t bytes, int64_t deadline_ns)
+{
+    return copy_in(chan, message, bytes, NULL, deadline_ns);
+}
+
+int64_t mo_loan_copy_out(struct moirai_chan *chan, void *message, size_t room,
+                         int64_t deadline_ns)
+{
+    return copy_out(chan, message, room, NULL, deadline_ns);
+}
+
+/* What is wrong with a copy that is to have `meta` with it. */
+static int refused_copy(const struct moirai_chan *chan,
+                        const struct moirai_meta *meta)
+{
+    if (chan == NULL)
+        return -EBADF;
+    if (chan->to->boxes == NULL)
+        return -ENOTSUP;
+    return meta != NULL && meta->size < sizeof *meta ? -EINVAL : 0;
+}
+
+int moirai_loan_send_copy(struct moirai_chan *chan, const void *message,
+                          size_t bytes, const struct moirai_meta *meta,
+                          int64_t deadline_ns)
+{
+    int rc = refused_copy(chan, meta);
+
+    return rc != 0 ? rc : copy_in(chan, message, bytes, meta, deadline_ns);
+}
+
+int64_t moirai_loan_recv_copy(struct moirai_chan *chan, void *message,
+                              size_t room, struct moirai_meta *meta,
+                              int64_t deadline_ns)
+{
+    int rc = refused_copy(chan, meta);
+
+    return rc != 0 ? rc : copy_out(chan, message, room, meta, deadline_ns);
 }
 
 int64_t mo_loan_batch_in(struct moirai_chan *chan, const void *messages,

@@ -80,6 +80,21 @@ int moirai_loan_trim(void *message, size_t bytes);
  * caller's. */
 struct moirai_meta *moirai_loan_meta(void *message);
 
+/* Sends a copy of a message (borrowed), and with it the trace context of `meta`
+ * (borrowed; NULL, or without MOIRAI_META_TRACED: none). As
+ * moirai_chan_send_bytes, and -ENOTSUP: the channel stores copies, with which
+ * nothing travels; -EINVAL: meta->size is not what it has to be. Can wait. */
+int moirai_loan_send_copy(struct moirai_chan *chan, const void *message,
+                          size_t bytes, const struct moirai_meta *meta,
+                          int64_t deadline_ns);
+
+/* Receives a copy of a message, and what travelled with it, into `meta` (NULL:
+ * nothing), whose size the caller has set. As moirai_chan_recv_bytes, and
+ * -ENOTSUP, -EINVAL as above. Can wait. */
+int64_t moirai_loan_recv_copy(struct moirai_chan *chan, void *message,
+                              size_t room, struct moirai_meta *meta,
+                              int64_t deadline_ns);
+
 #ifdef __cplusplus
 }
 #endif

@@ -172,41 +172,6 @@ TEST(loan, is_passed_on_to_another_channel)
     with_one(1, passed_on, NULL);
 }
 
-/* What a select would send must fit, too: who receives copies has no more room
- * than a message of the channel takes. */
-static int misfits(void *arg)
-{
-    struct moirai_elem longer = MOIRAI_ELEM_BYTES(1, 4096);
-    struct moirai_chan *many = talk_ring(NULL, 4, &longer);
-    struct moirai_chan *chan = notes_on("ring", "capacity=4", NULL, NULL);
-    struct moirai_chan *two = notes_on("broadcast", NULL, NULL, NULL);
-    struct moirai_chan *also = talk_dup(two, MOIRAI_RECV);
-    struct moirai_case it = MOIRAI_ON_SEND(chan, arg);
-    void *message = NULL;
-
-    it.message = &message;
-    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
-    CHECK_EQ(moirai_loan_get(many, 4096, &message), 0);
-    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EMSGSIZE);
-    moirai_loan_put(message);
-    CHECK_EQ(moirai_loan_send(two, loan(two, 1), MOIRAI_NOW), 0);
-    CHECK_EQ(moirai_loan_recv(two, &message, MOIRAI_NOW), 0);
-    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
-    moirai_loan_put(message);
-    CHECK_EQ(receive(also, MOIRAI_NOW), 1);
-    CHECK_EQ(moirai_chan_length(chan), 0);
-    moirai_chan_put(also);
-    moirai_chan_put(two);
-    moirai_chan_put(chan);
-    moirai_chan_put(many);
-    return 0;
-}
-
-TEST(loan, that_does_not_fit_is_not_selected)
-{
-    with_one(1, misfits, NULL);
-}
-
 /* --- destructors ---------------------------------------------------------- */
 
 /* A message that was got from `from`, in `to`, which goes. */

@@ -155,6 +155,43 @@ TEST(loan, has_a_length_where_copies_have_one_too)
 
 /* --- what travels with it ------------------------------------------------- */
 
+/* Who copies gets and gives it, too. */
+static int meta_of_copies(void *arg)
+{
+    struct moirai_meta meta = { .size = sizeof meta };
+    struct moirai_elem elem = MOIRAI_ELEM_BYTES(1, 8);
+    struct moirai_chan *chan = talk_ring(NULL, 4, &elem);
+    struct moirai_elem copied = MOIRAI_ELEM(int);
+    struct moirai_chan *copies = talk_ring(NULL, 4, &copied);
+    char text[8] = { 0 };
+
+    memset(meta.trace_id, 'c', sizeof meta.trace_id);
+    meta.flags = MOIRAI_META_TRACED;
+    CHECK_EQ(moirai_loan_send_copy(chan, "one", 4, &meta, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_send_copy(chan, "two", 4, NULL, MOIRAI_NOW), 0);
+    meta = (struct moirai_meta){ .size = sizeof meta };
+    CHECK_EQ(moirai_loan_recv_copy(chan, text, 8, &meta, MOIRAI_NOW), 4);
+    CHECK_STR(text, "one");
+    CHECK_EQ(meta.trace_id[15], 'c');
+    CHECK_EQ(meta.flags, MOIRAI_META_TRACED
+                             | (arg != NULL ? MOIRAI_META_SENT : 0));
+    CHECK(arg == NULL || meta.id == 1);
+    CHECK_EQ(moirai_loan_recv_copy(chan, text, 8, &meta, MOIRAI_NOW), 4);
+    CHECK_EQ(meta.flags & MOIRAI_META_TRACED, 0);
+    CHECK_EQ(moirai_loan_recv_copy(chan, text, 8, NULL, MOIRAI_NOW), -EAGAIN);
+    meta.size--;
+    CHECK_EQ(moirai_loan_recv_copy(chan, text, 8, &meta, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_loan_send_copy(chan, text, 8, &meta, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_loan_send_copy(chan, text, 9, NULL, MOIRAI_NOW),
+             -EMSGSIZE);
+    CHECK_EQ(moirai_loan_send_copy(copies, text, 4, NULL, MOIRAI_NOW),
+             -ENOTSUP);
+    CHECK_EQ(moirai_loan_recv_copy(NULL, text, 8, NULL, MOIRAI_NOW), -EBADF);
+    moirai_chan_put(copies);
+    moirai_chan_put(chan);
+    return 0;
+}
+
 static int meta_of(void *arg)
 {
     bool traces = arg != NULL;
@@ -194,6 +231,7 @@ static int meta_of(void *arg)
 TEST(loan, takes_along_where_it_comes_from)
 {
     with_one(1, meta_of, NULL);
+    with_one(1, meta_of_copies, NULL);
 }
 
 TEST(loan, says_when_it_was_sent_if_that_is_traced)
@@ -202,5 +240,43 @@ TEST(loan, says_when_it_was_sent_if_that_is_traced)
         "runtime.workers=1", "runtime.trace=64", NULL });
 
     CHECK_EQ(moirai_run(rt, meta_of, rt), 0);
+    CHECK_EQ(moirai_run(rt, meta_of_copies, rt), 0);
     with_end(rt);
+}
+
+/* --- what fits where ------------------------------------------------------ */
+
+/* What a select would send must fit, too: who receives copies has no more room
+ * than a message of the channel takes. */
+static int misfits(void *arg)
+{
+    struct moirai_elem longer = MOIRAI_ELEM_BYTES(1, 4096);
+    struct moirai_chan *many = talk_ring(NULL, 4, &longer);
+    struct moirai_chan *chan = notes_on("ring", "capacity=4", NULL, NULL);
+    struct moirai_chan *two = notes_on("broadcast", NULL, NULL, NULL);
+    struct moirai_chan *also = talk_dup(two, MOIRAI_RECV);
+    struct moirai_case it = MOIRAI_ON_SEND(chan, arg);
+    void *message = NULL;
+
+    it.message = &message;
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
+    CHECK_EQ(moirai_loan_get(many, 4096, &message), 0);
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EMSGSIZE);
+    moirai_loan_put(message);
+    CHECK_EQ(moirai_loan_send(two, loan(two, 1), MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_loan_recv(two, &message, MOIRAI_NOW), 0);
+    CHECK_EQ(moirai_select(&it, 1, MOIRAI_NOW), -EINVAL);
+    moirai_loan_put(message);
+    CHECK_EQ(receive(also, MOIRAI_NOW), 1);
+    CHECK_EQ(moirai_chan_length(chan), 0);
+    moirai_chan_put(also);
+    moirai_chan_put(two);
+    moirai_chan_put(chan);
+    moirai_chan_put(many);
+    return 0;
+}
+
+TEST(loan, that_does_not_fit_is_not_selected)
+{
+    with_one(1, misfits, NULL);
 }
