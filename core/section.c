@@ -8,11 +8,11 @@
 #include "section.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chosen.h"
+#include "keys.h"
 #include "text.h"
 
 /* What all functions here work on. */
@@ -20,75 +20,6 @@ struct job {
     struct mo_sections *out;
     struct mo_option_run *run;
     struct mo_plugins *plugins;
-};
-
-static const char *const auto_word[] = { "auto", NULL };
-
-static const char *const signal_words[] = { "none", "quit", "usr1", "usr2",
-                                            NULL };
-const int mo_section_signals[] = { 0, SIGQUIT, SIGUSR1, SIGUSR2 };
-
-const char *const mo_section_binds[] = {
-    [MO_BIND_AUTO] = "auto",
-    [MO_BIND_NONE] = "none",
-    [MO_BIND_CLOSE] = "close",
-    [MO_BIND_SPREAD] = "spread",
-    [MO_BIND_NODE] = "node",
-    NULL,
-};
-
-static const struct moirai_option runtime_keys[] = {
-    { .name = "workers", .preset = "auto",
-      .help = "threads that run tasks; auto: what this process may use",
-      .type = MOIRAI_UINT, .min = 1, .max = 1024, .choices = auto_word,
-      .offset = offsetof(struct mo_runtime_options, workers) },
-    { .name = "workers_max", .preset = "auto",
-      .help = "most workers that a program may ask for as it runs; auto: as "
-              "many as it starts with",
-      .type = MOIRAI_UINT, .min = 1, .max = 1024, .choices = auto_word,
-      .offset = offsetof(struct mo_runtime_options, workers_max) },
-    { .name = "blocking_threads", .preset = "64",
-      .help = "most threads for calls that block",
-      .type = MOIRAI_UINT, .min = 1, .max = 65536,
-      .offset = offsetof(struct mo_runtime_options, blocking_threads) },
-    { .name = "max_tasks", .preset = "0",
-      .help = "tasks alive at once; 0: no limit", .type = MOIRAI_UINT,
-      .min = 0, .max = INT64_MAX,
-      .offset = offsetof(struct mo_runtime_options, max_tasks) },
-    { .name = "trace", .preset = "0",
-      .help = "events kept per worker; 0: none",
-      .type = MOIRAI_UINT, .min = 0, .max = 1u << 26,
-      .offset = offsetof(struct mo_runtime_options, trace) },
-    { .name = "trace_file", .preset = "",
-      .help = "a file that each event is added to as it happens: slow, for "
-              "simulations",
-      .type = MOIRAI_STRING,
-      .offset = offsetof(struct mo_runtime_options, trace_file) },
-    { .name = "stop_grace", .preset = "1s",
-      .help = "how long a stop waits after cancelling",
-      .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(86400000000000),
-      .offset = offsetof(struct mo_runtime_options, stop_grace) },
-    { .name = "dump_signal", .preset = "quit",
-      .help = "signal that writes every task to stderr, unless the program "
-              "handles it",
-      .type = MOIRAI_CHOICE, .choices = signal_words,
-      .offset = offsetof(struct mo_runtime_options, dump_signal) },
-    { .name = "bind", .preset = "auto",
-      .help = "what each worker is held to: nothing (none), a hardware thread "
-              "near the others' (close) or far from them (spread), or a node; "
-              "auto: its node if the scheduler goes by nodes, else nothing",
-      .type = MOIRAI_CHOICE, .choices = mo_section_binds,
-      .offset = offsetof(struct mo_runtime_options, bind) },
-    { .name = "topology", .preset = "",
-      .help = "a made-up machine in hwloc's words, \"numa:4 core:8 pu:2\", to "
-              "place workers on, without binding them; empty: this one",
-      .type = MOIRAI_STRING,
-      .offset = offsetof(struct mo_runtime_options, topology) },
-    { .name = "stats_at_exit", .preset = "false",
-      .help = "write the counters to stderr when the runtime stops",
-      .type = MOIRAI_BOOL,
-      .offset = offsetof(struct mo_runtime_options, stats_at_exit) },
-    { .name = NULL },
 };
 
 struct plugin_keys {
@@ -408,7 +339,7 @@ static int read_channels(struct job *job, const struct mo_tree_node *node)
 
 static int read_runtime(struct job *job, const struct mo_tree_node *node)
 {
-    struct mo_option_set set = { .options = runtime_keys,
+    struct mo_option_set set = { .options = mo_keys_runtime,
                                  .config = &job->out->runtime };
 
     return mo_option_fill(job->run,
@@ -538,7 +469,7 @@ static const struct mo_section_form forms[] = {
       version_keys },
     { "plugins", "where modules are", MO_SECTION_LISTS, 0, plugins_keys },
     { "runtime", "how much of the machine is used", MO_SECTION_KEYS, 0,
-      runtime_keys },
+      mo_keys_runtime },
     { "scheduler", "which task a worker runs next", MO_SECTION_KEYS,
       MOIRAI_SCHED, scheduler_keys },
     { "stacks", "where tasks that wait keep their frames", MO_SECTION_KEYS,

@@ -19,7 +19,7 @@ floors='
 2 portable/dl portable/hwloc portable/source portable/topo portable/trial
 3 portable/*
 1 os/* simd/* arena backtrace line list lock log mem report slab text version
-2 builtin builtin_list chosen config descriptor dl expand kind option override
+2 builtin builtin_list chosen config descriptor dl expand keys kind option override
 2 hwloc machine piece plugin seat source
 2 section setup topo tree trial value
 3 barrier binding blocking box chain chan child collect concurrent cond dump
