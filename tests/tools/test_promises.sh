@@ -141,4 +141,128 @@ MOIRAI_PLUGIN_PATH=$broken ends 1 -o sched_starts good &&
     ends 1 -o sched_starts -j "$broken/sched_good.so" && "$json" <out &&
     said '"result":"broken","seen":"it returned -1: never started"'
 is $? "a module by its name, and as JSON"
+
+# --- modules with one fault each ---------------------------------------------
+
+# fails SETTING MODULE "SEEN" PROMISE...: are these broken, and is what is seen of
+# each promise that is broken, or cannot be tried, as the pattern says? With the
+# fault `none` nothing is.
+fails() {
+    setting=$1
+    module=$2
+    seen=$3
+    shift 3
+    ends 1 -q -s "$setting" "$broken/$module.so" && ok=0 || ok=1
+    for promise in "$@"; do
+        said "again: -o $promise" || ok=1
+    done
+    ! sed -n 's/^        \(seen\|because\): //p' out | grep -vE "$seen" >odd ||
+        { ok=1; sed 's/^/# not explained: /' odd; }
+    is $ok "$module: ${setting##*=} breaks $*"
+}
+sched() { fault=$1; shift; fails scheduler.fault="$fault" sched_wrong "$@"; }
+stack() { fault=$1; shift; fails stacks.fault="$fault" stack_wrong "$@"; }
+chan() {
+    fault=$1
+    shift
+    fails channels.plugins-test.fault="$fault" chan_wrong "$@"
+}
+ends 0 -q "$broken/sched_wrong.so" && ends 0 -q "$broken/stack_wrong.so" &&
+    ends 0 -q "$broken/chan_wrong.so"
+is $? "without a fault they keep their promises"
+
+none="gets? (none|nothing)|says to worker . that there is none"
+sched loses "is lost|are lost|out of .* reach|says 9..$|$none" \
+    sched_gives_each_task_once sched_counts_its_tasks \
+    sched_4_threads_lose_nothing
+sched twice "was given out (twice|2 times)|all tasks are out, and .pop. gives" \
+    sched_gives_each_task_once sched_2_threads_lose_nothing
+sched unfair "^a task .* still waits after|the worker pushed had 0 of 5000" \
+    sched_old_tasks_run_behind_new_ones sched_yielding_tasks_let_others_run
+sched outside "that another thread pushed (still waits|had 0 of 5000)" \
+    sched_foreign_tasks_run_behind_new_ones
+sched leaks "bytes of malloc stay" sched_leaves_nothing
+sched keeps "it still holds 1 pieces of the host's memory" \
+    sched_leaves_nothing sched_init_fails_cleanly
+sched files "^20 files stay open" sched_leaves_nothing
+sched halfway "^having failed, it still holds 1 pieces" \
+    sched_init_fails_cleanly
+sched blind "^worker 0 pushed a task, and .empty. says to worker 1 that there " \
+    sched_empty_is_honest
+sched hopeful ".empty. says to worker 0 that there is (one|something)" \
+    sched_empty_is_honest sched_gives_each_task_once
+sched hoards "out of worker 1's reach|worker 1 gets (none|nothing)" \
+    sched_busy_worker_keeps_nothing sched_empty_is_honest
+sched leaves "given out twice|says to worker 0 that there is something" \
+    sched_busy_worker_keeps_nothing sched_8_threads_lose_nothing
+sched newest "tasks that yield for ever.* had 0 of 5000 turns" \
+    sched_yielding_tasks_let_others_run
+sched miscounts "^0 tasks are queued, and .length. says 1000" \
+    sched_counts_its_tasks
+sched allocates "10000 tasks are queued, and worker 0 gets none|are lost" \
+    sched_push_needs_no_memory sched_threads_lose_nothing_without_memory
+sched races "tasks are lost: none of [1-8] workers gets them" \
+    sched_foreign_threads_push
+sched stumbles "^(steal|it) ended the process" \
+    sched_busy_worker_keeps_nothing sched_2_threads_lose_nothing
+sched exits "^(pop|pop_oldest|it) ended the process, with status 0" \
+    sched_gives_each_task_once sched_1_thread_loses_nothing
+sched overruns "wrote behind the .* bytes of state|init ended the process" \
+    sched_starts
+sched silent "^it returned -5, and left|because|init|does not start" \
+    sched_starts
+
+stack shares "two stacks overlap|same stack at one time|usage. says|byte 0 of" \
+    stack_is_usable_to_the_last_byte
+stack unguarded "a write 1 bytes below a stack.* is not caught" \
+    stack_guard_faults stack_guard_faults_when_reused
+stack short "class 0 has stacks of 32768 bytes, it says, and gives one of" \
+    stack_has_its_class_size
+stack grows "^two stacks at a time took .* of addresses, and after" \
+    stack_is_reused
+stack stays "^a stack of class 0 is still mapped" stack_fini_unmaps
+stack greedy "^of 8 pages that are in use, 0 are in memory after a trim" \
+    stack_trim_gives_pages_back
+stack idle "^8 pages that a trim was to give back are in memory" \
+    stack_trim_gives_pages_back
+stack forgets "^2 stacks are out, and .usage. says 0" stack_is_reused
+
+few="messages? (are stored|were sent)|tasks sent .* came to|has just"
+chan loses "$few" chan_gives_each_message_once chan_loses_nothing_in_a_crowd
+chan twice "$few|came out (that was not stored|twice)" \
+    chan_gives_each_message_once chan_knows_what_it_can
+chan changes "came out that (was not stored|nobody sent)" \
+    chan_gives_each_message_once chan_loses_nothing_in_a_crowd
+chan boasts "pushed where there is room for .* and (40|20) more are stored" \
+    chan_holds_what_it_says
+chan miscounts "messages are stored, and .length. says" \
+    chan_gives_each_message_once
+chan overflows "^messages of .* bytes make a state of" \
+    chan_refuses_what_cannot_be
+
+# What does not return is waited for, so not each promise is tried.
+# hangs SETTING MODULE "SEEN" PROMISE...
+hangs() {
+    setting=$1
+    module=$2
+    seen=$3
+    shift 3
+    ok=0
+    for promise in "$@"; do
+        ends 1 -t 1 -s "$setting" -o "$promise" "$broken/$module.so" &&
+            said "seen: $seen" || ok=1
+    done
+    is $ok "$module: ${setting##*=} breaks $*"
+}
+hangs scheduler.fault=blocks sched_wrong \
+    "pop did not return, until 1 seconds had passed" sched_gives_each_task_once
+hangs scheduler.fault=loops sched_wrong \
+    "steal did not return, until 1 seconds had passed" sched_empty_is_honest
+hangs channels.plugins-test.fault=hangs chan_wrong \
+    "pop did not return, until 1 seconds had passed" chan_holds_what_it_says
+hangs channels.plugins-test.fault=hangs chan_wrong \
+    "it was not done when 1 seconds had passed" chan_keeps_deadlines
+ends 1 -s channels.plugins-test.fault=promises -o chan_knows_what_it_can \
+    "$broken/chan_wrong.so" && said 'a push will succeed, and it did not'
+is $? "chan_wrong: promises breaks chan_knows_what_it_can"
 echo "1..$n"

@@ -31,7 +31,10 @@ struct rig {
     void *workers[CONFORMANCE_WORKERS];
     struct job *jobs;
     uint32_t job_count;
-    atomic_uint_least64_t done;     /* by threads */
+    atomic_uint_least64_t done;     /* by threads, as is what follows */
+    atomic_uint pushing;            /* threads that are no workers */
+    atomic_uint in_vain[CONFORMANCE_WORKERS];   /* looks of each worker since
+                                     * its last task */
 };
 
 /* What schedulers are told: all tasks have the same deadline, as ranks are not

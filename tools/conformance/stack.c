@@ -248,20 +248,20 @@ PROMISE(stack_guard_faults,
 PROMISE(stack_guard_faults_when_reused,
         "Stacks that were put and come again are guarded as before.")
 {
-    enum { N = 1000 };
-    struct moirai_stack *stacks = calloc(N, sizeof *stacks);
+    const int n = (int)conformance_fewer(1000);
+    struct moirai_stack *stacks = calloc((size_t)n, sizeof *stacks);
     struct place p;
 
     NEEDS(stacks != NULL, "no memory for the test itself");
     place_open(&p, subject);
     for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < N; i++) {
+        for (int i = 0; i < n; i++) {
             stacks[i] = get(&p, MOIRAI_STACK_TASK);
             memset(stacks[i].base, 1, 100);
         }
-        for (int i = 0; i < N; i += 97)
+        for (int i = 0; i < n; i += 97)
             check_guard(&stacks[i]);
-        for (int i = 0; i < N; i++)
+        for (int i = 0; i < n; i++)
             put(&p, &stacks[i]);
     }
     place_close(&p);
@@ -286,11 +286,12 @@ PROMISE(stack_is_reused,
         "Stacks that were put are given again: the memory does not grow.")
 {
     struct moirai_stack_usage before = { 0 };
+    const uint32_t rounds = (uint32_t)conformance_fewer(30000);
     struct moirai_stack_usage after;
     struct place p;
 
     place_open(&p, subject);
-    for (uint32_t i = 0; i < 30000; i++) {
+    for (uint32_t i = 0; i < rounds; i++) {
         struct moirai_stack a = get(&p, i % MOIRAI_STACK_CLASSES);
         struct moirai_stack b = get(&p, i % MOIRAI_STACK_CLASSES);
 
@@ -302,8 +303,8 @@ PROMISE(stack_is_reused,
     }
     after = usage(&p, 0);
     HOLDS(after.reserved_bytes == before.reserved_bytes, "two stacks at a time "
-          "took %llu bytes of addresses, and after 30000 times %llu",
-          (unsigned long long)before.reserved_bytes,
+          "took %llu bytes of addresses, and after %u times %llu",
+          (unsigned long long)before.reserved_bytes, (unsigned)rounds,
           (unsigned long long)after.reserved_bytes);
     place_close(&p);
 }
@@ -438,14 +439,14 @@ static int get_without_memory(struct place *p, struct moirai_stack *stacks,
 PROMISE(stack_get_survives_no_memory,
         "`get` without memory fails, `put` needs none, and all goes on.")
 {
-    enum { N = 10000 };
-    struct moirai_stack *stacks = calloc(N, sizeof *stacks);
+    const int most = (int)conformance_fewer(10000);
+    struct moirai_stack *stacks = calloc((size_t)most, sizeof *stacks);
     struct place p;
     int n;
 
     NEEDS(stacks != NULL, "no memory for the test itself");
     place_open(&p, subject);
-    n = get_without_memory(&p, stacks, N);
+    n = get_without_memory(&p, stacks, most);
     for (int i = 0; i < n; i++)     /* needs no memory */
         put(&p, &stacks[i]);
     conformance_allow(-1);
