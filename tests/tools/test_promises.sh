@@ -193,8 +193,8 @@ sched hopeful ".empty. says to worker 0 that there is (one|something)" \
     sched_empty_is_honest sched_gives_each_task_once
 sched hoards "out of worker 1's reach|worker 1 gets (none|nothing)" \
     sched_busy_worker_keeps_nothing sched_empty_is_honest
-sched leaves "given out twice|says to worker 0 that there is something" \
-    sched_busy_worker_keeps_nothing sched_8_threads_lose_nothing
+sched leaves "given out twice|says to worker . that there is (one|something)" \
+    sched_busy_worker_keeps_nothing
 sched newest "tasks that yield for ever.* had 0 of 5000 turns" \
     sched_yielding_tasks_let_others_run
 sched miscounts "^0 tasks are queued, and .length. says 1000" \
@@ -204,7 +204,7 @@ sched allocates "10000 tasks are queued, and worker 0 gets none|are lost" \
 sched races "tasks are lost: none of [1-8] workers gets them" \
     sched_foreign_threads_push
 sched stumbles "^(steal|it) ended the process" \
-    sched_busy_worker_keeps_nothing sched_2_threads_lose_nothing
+    sched_busy_worker_keeps_nothing
 sched exits "^(pop|pop_oldest|it) ended the process, with status 0" \
     sched_gives_each_task_once sched_1_thread_loses_nothing
 sched overruns "wrote behind the .* bytes of state|init ended the process" \
