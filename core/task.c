@@ -442,20 +442,19 @@ static inline bool has_ticket(const struct mo_worker *w,
                               const struct moirai_scope *scope)
 {
     return mo_load_relaxed(&w->ticket) == site && w->owed_scope == scope
-        && mo_load_relaxed(&w->next_id) != w->ticket_end
-        && w->tasks.count != 0;
+        && mo_load_relaxed(&w->next_id) != w->ticket_end;
 }
 
 /* Where the deque is not enough. */
-static MO_COLD int push_slow(struct mo_worker *w, struct moirai_task *task)
+static MO_COLD int push_slow(struct moirai_task *task)
 {
-    mo_worker_push(w, task);
+    mo_worker_push(mo_here(), task);
     return 0;
 }
 
-static MO_APART int tell_others(struct mo_worker *w)
+static MO_APART int tell_others(void)
 {
-    mo_idle_notify(w->runtime);
+    mo_idle_notify(mo_here()->runtime);
     return 0;
 }
 
@@ -470,13 +469,15 @@ int spawn_quick(struct mo_worker *w, struct moirai_site *site,
 
     if (__builtin_expect(mo_load(&scope->cancelled) != 0, 0))
         return -ECANCELED;
-    id = mo_load_relaxed(&w->next_id) + w->id_step;
-    mo_store_relaxed(&w->next_id, id);
+    if (__builtin_expect(w->tasks.count == 0, 0))
+        return spawn_slow(site, scope, fn, arg, NULL, NULL);
     task = mo_slab_take(&w->tasks);
-    task->fn = fn;
+    task->fn = fn;                  /* first, which frees the registers */
     task->arg = arg;
     task->site = site;
     task->scope = scope;
+    id = mo_load_relaxed(&w->next_id) + w->id_step;
+    mo_store_relaxed(&w->next_id, id);
     task->fiber = NULL;
     task->handle = NULL;
     task->id = id;
@@ -485,8 +486,8 @@ int spawn_quick(struct mo_worker *w, struct moirai_site *site,
     task->priority = MOIRAI_PRIORITY_NORMAL;
     if (__builtin_expect(local == NULL
                          || !mo_deque_put(&local->deque, task), 0))
-        return push_slow(w, task);
-    return __builtin_expect(w->queue.alone, 1) ? 0 : tell_others(w);
+        return push_slow(task);
+    return __builtin_expect(w->queue.alone, 1) ? 0 : tell_others();
 }
 
 /* Most spawns get no further than the ticket that the last one had. */

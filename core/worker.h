@@ -391,13 +391,17 @@ static inline void mo_deque_add(struct moirai_deque *deque,
     MOIRAI_DEQUE_STORE(&deque->bottom, b + 1, RELEASE);
 }
 
-/* Both; false: there was none. */
+/* Both, with each word read once; false: there was none. */
 static inline bool mo_deque_put(struct moirai_deque *deque,
                                 struct moirai_task *task)
 {
-    if (!mo_deque_has_room(deque))
+    int64_t b = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED);
+    struct moirai_deque_array *a = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED);
+
+    if (__builtin_expect(b - deque->top_seen > a->mask, 0))
         return false;
-    mo_deque_add(deque, task);
+    MOIRAI_DEQUE_STORE(moirai_deque_at(a, b), task, RELAXED);
+    MOIRAI_DEQUE_STORE(&deque->bottom, b + 1, RELEASE);
     return true;
 }
 
