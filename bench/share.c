@@ -4,7 +4,8 @@
  *
  * share: four tasks for each worker, each with an endpoint of its own, receive
  * a message and send one, from 16 that each of them sends first; of the
- * discipline that BENCH_CHAN names, steal by preset; ns for the two.
+ * discipline that BENCH_CHAN names, steal by preset; share-work: and compute for
+ * some 200 ns in between; ns for all of that.
  *
  * broadcast-1, broadcast-10, ...: one task sends messages of 1 KiB to so many
  * that receive each of them, in place or (BENCH_COPIES=1) as a copy, and read
@@ -14,9 +15,11 @@
 #include <stdlib.h>
 
 #include "task.h"
+#include "work.h"
 
 #define SHARERS 4                   /* for each worker */
 #define IN_HAND 16                  /* messages of each of them */
+#define STEPS 100                   /* of what they compute, 2 ns each */
 #define WORDS 128                   /* of a message to many */
 
 /* --- work that makes work ------------------------------------------------- */
@@ -26,6 +29,7 @@ struct share {
     unsigned tasks;
     int64_t n;                      /* turns of each task */
     int64_t sum;                    /* atomic: of all that was received */
+    unsigned steps;                 /* of what is computed for each */
 };
 
 static int64_t receive(struct moirai_chan *chan)
@@ -41,6 +45,7 @@ static int take_turns(void *arg)
     struct share *share = arg;
     struct moirai_chan *own;
     int64_t one = 1, sum = 0;
+    uint64_t burnt = 1;
 
     bench_need(moirai_chan_dup(share->chan, MOIRAI_BOTH, &own), "an endpoint");
     for (int i = 0; i < IN_HAND; i++)
@@ -49,10 +54,12 @@ static int take_turns(void *arg)
         int64_t message = receive(own);
 
         sum += message;
+        burnt = work_burn(burnt, share->steps);
         bench_need(moirai_chan_send(own, &message, MOIRAI_NEVER), "send");
     }
     for (int i = 0; i < IN_HAND; i++)
         sum += receive(own);
+    bench_expect("burnt", burnt != 0, 1);
     moirai_chan_put(own);
     __atomic_fetch_add(&share->sum, sum, __ATOMIC_RELAXED);
     return 0;
@@ -90,15 +97,26 @@ static int64_t make_and_share(void *arg)
     return ns;
 }
 
-static void share(const struct bench *bench)
+static void ask_share(const struct bench *bench, unsigned steps)
 {
-    struct share share = { .tasks = SHARERS * bench->workers };
+    struct share share = { .tasks = SHARERS * bench->workers,
+                           .steps = steps };
     double turns = 2e6 / share.tasks;
     double ns;
 
     share.n = (int64_t)bench_scaled(bench, turns, 1);
     ns = bench_task_median(bench, make_and_share, &share);
     bench_print("ns", ns / (double)(share.n * share.tasks));
+}
+
+static void share(const struct bench *bench)
+{
+    ask_share(bench, 0);
+}
+
+static void share_work(const struct bench *bench)
+{
+    ask_share(bench, STEPS);
 }
 
 /* --- to each of many ------------------------------------------------------ */
@@ -231,6 +249,7 @@ int main(int argc, char **argv)
 {
     static const struct bench_question questions[] = {
         { "share", share },
+        { "share-work", share_work },
         { "broadcast-1", broadcast },
         { "broadcast-10", broadcast },
         { "broadcast-100", broadcast },
