@@ -328,15 +328,34 @@ static void write_seat(struct dump *d, const struct mo_worker *w)
     mo_line_number(&d->line, seats->numbers[seat->first]);
 }
 
+static void write_state(struct dump *d, const struct mo_worker *w)
+{
+    int64_t span = d->now - mo_load_relaxed(&w->stuck_since);
+    uint32_t stuck = mo_load_relaxed(&w->stuck);
+
+    if (mo_load_relaxed(&w->benched))
+        mo_line_text(&d->line, "not needed");
+    else if (mo_load_relaxed(&w->idle))
+        mo_line_text(&d->line, "asleep");
+    else if (stuck == MO_STUCK_NOT)
+        mo_line_text(&d->line, "awake");
+    else
+        mo_line_text(&d->line, stuck == MO_STUCK_BLOCKED
+                                   ? "blocked by one task for "
+                                   : "busy with one task for ");
+    if (stuck != MO_STUCK_NOT)
+        mo_line_span(&d->line, span > 0 ? span : 0);
+    mo_line_text(&d->line, ", ");
+}
+
 static void write_worker(struct dump *d, struct mo_worker *w)
 {
     struct mo_watch_answer answer;
 
     mo_line_text(&d->line, "worker ");
     mo_line_number(&d->line, w->hot.index);
-    mo_line_text(&d->line, mo_load_relaxed(&w->benched) ? ": not needed, "
-                           : mo_load_relaxed(&w->idle) ? ": asleep, "
-                                                       : ": awake, ");
+    mo_line_text(&d->line, ": ");
+    write_state(d, w);
     mo_line_number(&d->line, mo_load_relaxed(&w->count.finished));
     mo_line_text(&d->line, " tasks ended, ");
     mo_line_number(&d->line, mo_load_relaxed(&w->count.parked));

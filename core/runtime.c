@@ -24,6 +24,7 @@
 #include "idle.h"
 #include "log.h"
 #include "mem.h"
+#include "monitor.h"
 #include "name.h"
 #include "os/sim.h"
 #include "pool.h"
@@ -74,7 +75,8 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
     if (n == 0)
         n = rt->sched->flags & MOIRAI_SCHED_SIM ? MO_TOPO_SIM_WORKERS
                                                 : mo_topo_workers();
-    mo_staff_plan(rt, (uint32_t)n);
+    mo_staff_plan(rt, (uint32_t)n,
+                  (rt->sched->flags & MOIRAI_SCHED_SIM) == 0);
     rt->os = &mo_os_real;
     rc = mo_seats_open(&rt->options, rt->sched->flags & MOIRAI_SCHED_NODES,
                        rt->worker_count, rt->staff.most, &rt->seats, err);
@@ -310,6 +312,17 @@ static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
     return 0;
 }
 
+static int start_monitor(struct moirai_runtime *rt, struct moirai_error *err)
+{
+    int rc = mo_monitor_open(rt);
+
+    if (rc == 0)
+        return 0;
+    join_threads(rt);
+    return moirai_error_set(err, rc, "cannot start the thread that "
+                            "runtime.stuck asks for: %s", strerror(-rc));
+}
+
 static void init_memory(struct moirai_runtime *rt)
 {
     mo_slab_init(&rt->tasks, sizeof(struct moirai_task));
@@ -366,6 +379,8 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
         goto out_sched;
     mo_idle_init(rt);
     rc = start_threads(rt, err);
+    if (rc == 0)
+        rc = start_monitor(rt, err);
     if (rc == 0) {
         rt->guard_size = rt->workers[0]->guard_size;
         return 0;
@@ -448,6 +463,7 @@ static void close_all(struct moirai_runtime *rt)
 {
     mo_child_forbid();
     mo_child_delist(rt);
+    mo_monitor_close(rt);
     join_threads(rt);
     for (uint32_t round = 0; mo_load(&rt->visitors) != 0; round++)
         mo_relax(round);

@@ -41,6 +41,7 @@
 #include "search.h"
 
 #include "frame.h"
+#include "monitor.h"
 #include "runtime.h"
 #include "scope.h"
 #include "staff.h"
@@ -237,6 +238,7 @@ struct moirai_task *mo_search(struct mo_worker *w)
             return NULL;
         if (!mo_staff_sit(w, true))
             mo_idle_sleep(w);
+        mo_monitor_notify(rt);
     }
     w->clock_ns = rt->os->coarse(rt->os);
     mo_idle_found(w);

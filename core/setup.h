@@ -53,6 +53,8 @@ enum mo_spill_policy {
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
     uint64_t workers_max;           /* later; 0: no more than at first */
+    int64_t stuck;                  /* ns in one task; 0: nobody looks */
+    uint64_t spares;                /* stand in for workers that are */
     uint64_t blocking_threads;      /* most threads of the blocking pool */
     uint64_t max_tasks;             /* live at once; 0: no limit */
     uint64_t trace;                 /* events kept per worker; 0: off */

@@ -30,20 +30,27 @@
  * costs its stack's few pages. To hand the place itself to another thread: who
  * runs a task on it has its address in registers, in inline forks even in the
  * program's own code, and would have to be stopped to be told; see
- * docs/decisions.
+ * docs/decisions/0018.
  */
 #include "staff.h"
 
 #include <errno.h>
 
-#include "idle.h"
 #include "fiber.h"
+#include "idle.h"
+#include "os/thread.h"
 #include "runtime.h"
 #include "scope.h"
 
 #define MOST_WORKERS 1024
 
-void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers)
+enum {                              /* mo_staff.filling */
+    FILL_NOT,
+    FILL_NOW,
+    FILL_AGAIN,                     /* now, and once more */
+};
+
+void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers, bool real)
 {
     struct mo_staff *staff = &rt->staff;
     uint64_t limit = rt->options.workers_max;
@@ -53,6 +60,8 @@ void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers)
     rt->worker_count = staff->wanted = staff->allowed = workers;
     staff->limit = limit > workers ? (uint32_t)limit : workers;
     staff->most = staff->limit;
+    if (real && rt->options.stuck != 0 && mo_thread_can_look())
+        staff->most += (uint32_t)rt->options.spares;
 }
 
 /* What its thread may run on. In a machine that is made up, anything. */
@@ -150,20 +159,38 @@ static int add_one(struct moirai_runtime *rt)
                                                         : -EAGAIN;
 }
 
-/* Who comes while another one fills has changed the numbers before, and the
- * other looks at them once more after it has let go of `filling`. */
+/* False: somebody else does it, and has been asked to look at the numbers,
+ * which were changed before, once more. */
+static bool begin_to_fill(struct mo_staff *staff)
+{
+    for (;;) {
+        uint32_t found = FILL_NOT;
+
+        if (mo_cas(&staff->filling, &found, FILL_NOW))
+            return true;
+        if (found == FILL_AGAIN
+            || mo_cas(&staff->filling, &found, FILL_AGAIN))
+            return false;
+    }
+}
+
+/* True: it is to be done again. */
+static bool end_to_fill(struct mo_staff *staff)
+{
+    return mo_swap(&staff->filling, FILL_NOT) == FILL_AGAIN;
+}
+
 int mo_staff_fill(struct moirai_runtime *rt)
 {
     struct mo_staff *staff = &rt->staff;
     int rc = 0;
 
-    while (rc == 0 && lacks(staff)) {
-        if (mo_swap(&staff->filling, 1) != 0)
-            return 0;
+    do {
+        if (!begin_to_fill(staff))
+            return rc;
         while (rc == 0 && lacks(staff))
             rc = add_one(rt);
-        mo_swap(&staff->filling, 0);
-    }
+    } while (end_to_fill(staff));
     return rc;
 }
 
@@ -231,7 +258,7 @@ bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
     struct mo_worker *w;
     bool found;
 
-    if (mo_swap(&staff->filling, 1) != 0)
+    if (!begin_to_fill(staff))
         return false;
     mo_lock_take(&staff->lock);
     w = staff->bench;
@@ -239,8 +266,8 @@ bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
         w = rt->workers[mo_load(&staff->started)];
     found = w != NULL && look(w);
     mo_lock_drop(&staff->lock);
-    mo_swap(&staff->filling, 0);
-    mo_staff_fill(rt);              /* somebody may have relied on it */
+    if (end_to_fill(staff))
+        mo_staff_fill(rt);
     return found;
 }
 

@@ -19,8 +19,9 @@ static inline bool mo_staff_has_too_many(const struct mo_staff *staff,
 }
 
 /* Decides how many places the runtime has: for `workers` at first, for as many
- * as it may ever be told to have, and for those who stand in for others. */
-void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers);
+ * as it may ever be told to have, and, if they are `real`, for those who stand
+ * in for others. */
+void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers, bool real);
 
 /* Starts the thread of the first place that has none, which is there. 0 or a
  * negative errno. One at a time. */

@@ -27,6 +27,7 @@ static const struct field {
     FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
     FIELD(blocking_calls), FIELD(sent), FIELD(received),
     FIELD(stacks_cleaned), FIELD(dropped), FIELD(deadlines_missed),
+    FIELD(stuck),
 #undef FIELD
 };
 
@@ -97,6 +98,7 @@ int moirai_stats_read(struct moirai_runtime *rt, struct moirai_stats *stats)
         sum.spawned = spawned;
     }
     add(&sum, &rt->outside);
+    sum.stuck = mo_load_relaxed(&rt->monitor.stuck);
     memcpy(stats, &sum, size);
     return 0;
 }

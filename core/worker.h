@@ -160,6 +160,15 @@ struct mo_queue_ops {
     bool alone;                     /* there are no other workers to wake */
 };
 
+/* How a worker is stuck in a task; see monitor.c. */
+enum mo_stuck {
+    MO_STUCK_NOT,
+    MO_STUCK_BUSY,                  /* it computes, and nobody waits for it */
+    MO_STUCK_BLOCKED,
+    MO_STUCK_COMPUTES,
+    MO_STUCK_KINDS
+};
+
 struct mo_worker {
     struct moirai_worker hot;       /* first: inline paths point here */
     struct moirai_runtime *runtime;
@@ -247,6 +256,8 @@ struct mo_worker {
     MO_ATOMIC(bool) idle;
     struct mo_worker *bench_next;   /* guarded by the staff's lock, as is */
     MO_ATOMIC(bool) benched;
+    MO_ATOMIC(uint32_t) stuck;      /* enum mo_stuck, by the monitor, and */
+    MO_ATOMIC(int64_t) stuck_since; /* since when */
 };
 
 /* Who sleeps, who looks for work; see idle.c. */
@@ -275,6 +286,18 @@ struct mo_staff {
     uint32_t limit;                 /* most that may be wanted; constant, as
                                      * is */
     uint32_t most;                  /* places */
+};
+
+struct mo_monitor_seen;
+
+struct mo_monitor {
+    struct mo_monitor_seen *seen;   /* of each place; NULL: there is none */
+    bool *told;                     /* of each site, that a task was stuck */
+    struct mo_thread thread;
+    struct mo_parker parker;
+    MO_ATOMIC(uint32_t) asleep;     /* until a worker goes back to work */
+    MO_ATOMIC(uint32_t) ending;
+    MO_ATOMIC(uint64_t) stuck;      /* tasks, so far */
 };
 
 struct mo_pool;
@@ -311,6 +334,7 @@ struct moirai_runtime {
 
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) struct mo_staff staff;
+    _Alignas(MO_CACHE_LINE) struct mo_monitor monitor;
     _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) exiting;
     MO_ATOMIC(uint32_t) outside_id; /* ids of tasks spawned by threads */
     MO_ATOMIC(uint32_t) visitors;   /* other threads making tasks ready, or

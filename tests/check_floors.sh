@@ -16,6 +16,7 @@ cd "${srcdir:-.}" || exit 1
 floors='
 0 arch/* atomic
 1 portable/affinity portable/elf portable/memory portable/real portable/symbol
+1 portable/thread
 2 portable/dl portable/hwloc portable/source portable/topo portable/trial
 3 portable/*
 1 os/* simd/* arena backtrace line list lock log mem report slab text version
@@ -25,7 +26,7 @@ floors='
 3 barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
 3 depth fiber fork frame future gate handle host idle leave link loan local loop
-3 name once
+3 monitor name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single sort span spill staff stats sync task tenure time timer trace
 3 search transfer wait watch worker

@@ -31,6 +31,7 @@ struct mo_parker {
 
 struct mo_thread {
     pthread_t real;
+    MO_ATOMIC(int32_t) id;          /* the system's; 0: not known (yet) */
     struct mo_sim_thread *sim;
     void (*body)(void *arg);
     void *arg;

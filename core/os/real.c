@@ -74,6 +74,7 @@ static void *thread_main(void *arg)
 {
     struct mo_thread *thread = arg;
 
+    mo_store(&thread->id, (int32_t)syscall(SYS_gettid));
     prctl(PR_SET_NAME, thread->name);
     thread->body(thread->arg);
     return NULL;

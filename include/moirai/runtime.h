@@ -127,6 +127,7 @@ struct moirai_stats {
     uint64_t deadlines_missed;      /* tasks that ended after the deadline of
                                      * their attributes; scopes that were
                                      * open when theirs came */
+    uint64_t stuck;                 /* tasks, for runtime.stuck or longer */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

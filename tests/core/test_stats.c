@@ -235,6 +235,26 @@ static size_t still(const bool *moved)
     return i;
 }
 
+/* Until somebody has noticed. */
+static int block_worker(void *arg)
+{
+    (void)arg;
+    while (read_stats(moirai_runtime_self()).stuck == 0)
+        usleep(1000);
+    return 0;
+}
+
+static void be_stuck(bool *moved)
+{
+    const char *const set[] = { "runtime.stuck=1ms", NULL };
+    struct moirai_runtime *rt = with_settings(set);
+    struct moirai_stats last = read_stats(rt);
+
+    CHECK_EQ(moirai_run(rt, block_worker, NULL), 0);
+    note(rt, &last, moved);
+    with_end(rt);
+}
+
 /* Stacks are not cleaned where sanitizers watch them. */
 static void note_what_cannot_move(bool *moved)
 {
@@ -253,6 +273,7 @@ TEST(stats, all_move_and_none_shrinks)
     bool moved[COUNTERS] = { false };
 
     note_what_cannot_move(moved);
+    be_stuck(moved);
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         rt = with_workers(1);
         last = read_stats(rt);
