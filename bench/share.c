@@ -4,8 +4,8 @@
  *
  * share: four tasks for each worker, each with an endpoint of its own, receive
  * a message and send one, from 16 that each of them sends first; of the
- * discipline that BENCH_CHAN names, steal by preset; share-work: and compute for
- * some 200 ns in between; ns for all of that.
+ * discipline that BENCH_CHAN names, steal by preset; share-work: and compute
+ * for some 200 ns in between; ns for all of that.
  *
  * broadcast-1, broadcast-10, ...: one task sends messages of 1 KiB to so many
  * that receive each of them, in place or (BENCH_COPIES=1) as a copy, and read
