@@ -41,7 +41,8 @@ sources() {
         tools/launch.c) continue ;;
         tools/bench_none.c|tools/sim_none.c) ;;
         tools/bench_*.c|tools/cmd_bench.c) continue ;;
-        tools/sim_*.c|tools/cmd_sim.c|tools/signals.c) continue ;;
+        tools/sim_*.c|tools/cmd_sim.c|tools/signals.c|tools/cmd_profile.c)
+            continue ;;
         core/*) [ ! -f "core/portable/${file##*/}" ] || continue ;;
         esac
         echo "$file"

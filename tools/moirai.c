@@ -103,6 +103,20 @@ static const struct {
       "  -j, --json          one JSON object on standard output\n"
       "\n"
       "Status: 1 a promise is broken, 3 FILE or the options are wrong.\n" },
+    { "profile stacks", cmd_profile_stacks, "measure how large stacks must be",
+      "usage: moirai profile stacks [-c FILE] [-s KEY=VALUE]... [--json]\n"
+      "                             [--] PROGRAM [ARG...]\n"
+      "\n"
+      "Runs PROGRAM as \"run\" does, measures how deep each task goes in its\n"
+      "stack (stacks.watermark: all), and tells, for each place where tasks\n"
+      "are spawned, how much they used and how much would be enough; then\n"
+      "what to write in YAML. PROGRAM must stop its runtime.\n"
+      "\n"
+      "  -c, --config FILE   the configuration\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
+      "  -j, --json          one JSON object on standard output\n"
+      "\n"
+      "Status: that of PROGRAM; 1 it told nothing, 3 FILE is wrong.\n" },
     { "sim", cmd_sim, "run a program under many schedules",
       "usage: moirai sim [-c FILE] [-s KEY=VALUE]... [-n N|FIRST..LAST]\n"
       "                  [-J JOBS] [-S random|pct] [-d DEPTH]\n"
@@ -211,7 +225,7 @@ static void overview(FILE *file)
 {
     fputs("usage: moirai COMMAND [ARGUMENT...]\n\n", file);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-14s%s\n", commands[i].name, commands[i].summary);
+        fprintf(file, "  %-16s%s\n", commands[i].name, commands[i].summary);
     fputs("\n\"moirai help COMMAND\" tells more. Status: 0 fine, 1 failure, "
           "2 wrong usage,\n3 wrong configuration.\n", file);
 }

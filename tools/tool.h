@@ -83,6 +83,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
 int cmd_plugins_test(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_profile_stacks(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);

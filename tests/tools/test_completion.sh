@@ -38,8 +38,9 @@ skip() {
     echo "ok $n - $1 # SKIP $2"
 }
 
-commands=$(moirai help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+commands=$(moirai help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' | LC_ALL=C sort -u)
 long_options() {
+    [ "$1" = profile ] && set -- "profile stacks"
     # shellcheck disable=SC2086  # some have two words
     { moirai help $1 | sed -n 's/^  -., \(--[a-z]*\).*/\1/p'
         printf '%s\n' --help --json; } | LC_ALL=C sort -u
@@ -74,6 +75,8 @@ if command -v bash >/dev/null; then
     done
     offers "$(long_options "plugins test")" plugins test -
     ok $? "bash: every option of plugins test"
+    offers stacks profile s
+    ok $? "bash: what can be profiled"
     offers test plugins t && offers "./sched_mine.so" plugins test ./sch
     ok $? "bash: what plugins can do besides, and modules for it"
     offers "$(moirai config --json | tr '{' '\n' |

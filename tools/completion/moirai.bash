@@ -76,7 +76,7 @@ _moirai_files() {
 }
 
 _moirai_commands() {
-    "$1" help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'
+    "$1" help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' | sort -u
 }
 
 _moirai_options() {
@@ -175,7 +175,15 @@ _moirai() {
             printf '%s\n' --help --json --version)
         return
     fi
-    if [[ $command == run || $command == sim ]]; then
+    if [[ $command == profile && ${words[first + 1]} == stacks ]] &&
+        ((${#words[@]} - 2 > first)); then
+        command='profile stacks'
+        ((first++))
+    elif [[ $command == profile && $cur == -* ]]; then
+        command='profile stacks'
+    fi
+    if [[ $command == run || $command == sim ||
+        ($command == profile\ * && ${words[first]} == stacks) ]]; then
         program=$(_moirai_program $((first + 1)))
         if ((program < ${#words[@]})); then
             _moirai_run "$program"
@@ -210,6 +218,7 @@ _moirai() {
         help) _moirai_offer "$cur" < <(_moirai_commands "$tool") ;;
         check | config | explain) _moirai_files "$piece" 'yaml|yml' ;;
         plugins) _moirai_offer "$cur" < <(printf '%s\n' test) ;;
+        profile) _moirai_offer "$cur" < <(printf '%s\n' stacks) ;;
         'plugins test') _moirai_files "$piece" so ;;
         esac ;;
     esac
