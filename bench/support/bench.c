@@ -67,10 +67,9 @@ void bench_fail(const char *format, ...)
     exit(1);
 }
 
-void bench_need(int rc, const char *what)
+void bench_fail_with(int rc, const char *what)
 {
-    if (rc != 0)
-        bench_fail("%s: %s", what, strerror(rc < 0 ? -rc : rc));
+    bench_fail("%s: %s", what, strerror(rc < 0 ? -rc : rc));
 }
 
 void bench_expect(const char *what, int64_t is, int64_t should)

@@ -43,8 +43,15 @@ void bench_none(void) __attribute__((noreturn));
 void bench_fail(const char *format, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 
-/* Fails unless `rc` is 0. */
-void bench_need(int rc, const char *what);
+/* Says that `what` went wrong, with the errno `rc`, and fails. */
+void bench_fail_with(int rc, const char *what) __attribute__((noreturn, cold));
+
+/* Fails unless `rc` is 0. Inline: it is asked of each operation. */
+static inline void bench_need(int rc, const char *what)
+{
+    if (__builtin_expect(rc != 0, 0))
+        bench_fail_with(rc, what);
+}
 
 /* Fails unless a result is what it should be. */
 void bench_expect(const char *what, int64_t is, int64_t should);
