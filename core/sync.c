@@ -43,7 +43,7 @@
 
 #define WAITED ((uintptr_t)2)       /* somebody may be in the queue */
 #define DIED ((uintptr_t)4)         /* nobody owns it: a task that failed did */
-#define TRIES 20                    /* some 50 cycles each, before it waits */
+#define TRIES 4                     /* each after twice as long, up to 1 us */
 #define AGAIN 1                     /* result of a wait: try again */
 
 /* Its address names a thread; one more than that, lest dumps take it for a
@@ -134,7 +134,7 @@ static bool take_soon(struct moirai_mutex *mutex, uintptr_t self)
     for (uint32_t i = 0; i < TRIES && !mo_load_relaxed(&mutex->hand); i++) {
         if (take(mutex, self))
             return true;
-        mo_relax(0);
+        mo_relax(i);
     }
     return false;
 }
