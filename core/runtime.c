@@ -306,6 +306,11 @@ static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
                                     "to processor %u: this process may not "
                                     "run there", i + 1, n,
                                     thread->processors[0]);
+        if (rc == -EPERM && thread->priority != 0)
+            return moirai_error_set(err, rc, "runtime.realtime: this process "
+                                    "may not have threads of that priority; "
+                                    "it needs CAP_SYS_NICE, or RLIMIT_RTPRIO "
+                                    "of %d", thread->priority);
         return moirai_error_set(err, rc, "cannot start worker %u of %u: %s",
                                 i + 1, n, strerror(-rc));
     }

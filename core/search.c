@@ -227,6 +227,18 @@ static struct moirai_task *spin(struct mo_worker *w)
     }
 }
 
+/* Who does not sleep still looks at all that a sleeper is woken for. Simulated
+ * time passes while all sleep. */
+static void rest(struct mo_worker *w)
+{
+    const struct moirai_runtime *rt = w->runtime;
+
+    if (rt->options.idle == MO_IDLE_PARK || rt->os->sim != NULL)
+        mo_idle_sleep(w);
+    else if (rt->options.idle == MO_IDLE_YIELD)
+        mo_os_yield();
+}
+
 struct moirai_task *mo_search(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
@@ -237,7 +249,7 @@ struct moirai_task *mo_search(struct mo_worker *w)
         if (mo_load(&rt->exiting) != 0)
             return NULL;
         if (!mo_staff_sit(w, true))
-            mo_idle_sleep(w);
+            rest(w);
         mo_monitor_notify(rt);
     }
     w->clock_ns = rt->os->coarse(rt->os);

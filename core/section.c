@@ -39,6 +39,12 @@ struct plugin_keys {
 struct scheduler_keys {
     const char *plugin;
     int64_t spin;
+    uint32_t idle;
+};
+
+static const char *const idle_words[] = {
+    [MO_IDLE_PARK] = "park", [MO_IDLE_YIELD] = "yield",
+    [MO_IDLE_SPIN] = "spin", NULL,
 };
 
 static const struct moirai_option scheduler_keys[] = {
@@ -50,6 +56,11 @@ static const struct moirai_option scheduler_keys[] = {
               "fork, up to five times as long",
       .type = MOIRAI_DURATION, .min = 0, .max = UINT64_C(1000000000),
       .offset = offsetof(struct scheduler_keys, spin) },
+    { .name = "idle", .preset = "park",
+      .help = "a worker that finds none sleeps (park), lets other threads run "
+              "and looks again (yield), or looks again (spin)",
+      .type = MOIRAI_CHOICE, .choices = idle_words,
+      .offset = offsetof(struct scheduler_keys, idle) },
     { .name = NULL },
 };
 
@@ -356,6 +367,7 @@ static int read_scheduler(struct job *job, const struct mo_tree_node *node)
                             &job->out->sched);
 
     job->out->runtime.spin = keys.spin;
+    job->out->runtime.idle = keys.idle;
     return rc;
 }
 

@@ -41,6 +41,13 @@ enum mo_watermark {
     MO_WATERMARK_ALL
 };
 
+/* What a worker does that has looked for work in vain. */
+enum mo_idle_policy {
+    MO_IDLE_PARK,                   /* it sleeps until it is woken */
+    MO_IDLE_YIELD,                  /* lets other threads run, looks again */
+    MO_IDLE_SPIN                    /* looks again */
+};
+
 /* What a full channel does. */
 enum mo_spill_policy {
     MO_SPILL_WAIT,
@@ -60,7 +67,9 @@ struct mo_runtime_options {
     uint64_t trace;                 /* events kept per worker; 0: off */
     const char *trace_file;         /* for each as it happens; "": none */
     int64_t stop_grace;             /* ns a stop waits after cancelling */
+    uint64_t realtime;              /* priority of workers; 0: none */
     int64_t spin;                   /* ns a worker looks before it sleeps */
+    uint32_t idle;                  /* enum mo_idle_policy */
     uint32_t dump_signal;           /* index into mo_section_signals */
     uint32_t bind;                  /* enum mo_bind */
     const char *topology;           /* of a made-up machine; "": this one */

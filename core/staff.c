@@ -91,6 +91,7 @@ int mo_staff_start(struct moirai_runtime *rt)
     w->thread.body = mo_worker_main;
     w->thread.arg = w;
     w->thread.name = "moirai/work";
+    w->thread.priority = (int)rt->options.realtime;
     take_seat(w);
     rc = rt->os->start(rt->os, &w->thread);
     if (rc != 0) {

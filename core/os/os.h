@@ -38,6 +38,7 @@ struct mo_thread {
     const char *name;               /* at most 15 bytes; kept */
     const uint32_t *processors;     /* the only ones it may run on; kept */
     uint32_t processor_count;       /* 0: on any */
+    int priority;                   /* as real-time threads have; 0: none */
 };
 
 struct mo_os {

@@ -80,6 +80,19 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* First come, first served, by those of this priority. */
+static int make_urgent(pthread_attr_t *attr, int priority)
+{
+    struct sched_param param = { .sched_priority = priority };
+    int rc = pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED);
+
+    if (rc == 0)
+        rc = pthread_attr_setschedpolicy(attr, SCHED_FIFO);
+    if (rc == 0)
+        rc = pthread_attr_setschedparam(attr, &param);
+    return -rc;
+}
+
 /* The new thread inherits the mask, so not even its first instruction can be
  * interrupted by a signal that is not for it. */
 static int real_start(struct mo_os *os, struct mo_thread *thread)
@@ -94,6 +107,8 @@ static int real_start(struct mo_os *os, struct mo_thread *thread)
         return rc;
     if (thread->processor_count != 0)
         rc = mo_os_bind(&attr, thread->processors, thread->processor_count);
+    if (rc == 0 && thread->priority != 0)
+        rc = make_urgent(&attr, thread->priority);
     if (rc == 0) {
         mo_os_block_signals(&old);
         rc = -pthread_create(&thread->real, &attr, thread_main, thread);

@@ -103,6 +103,8 @@ static int real_start(struct mo_os *os, struct mo_thread *thread)
     int rc;
 
     (void)os;
+    if (thread->priority != 0)
+        return -ENOTSUP;
     mo_os_block_signals(&old);
     rc = pthread_create(&thread->real, NULL, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
