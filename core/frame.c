@@ -111,7 +111,7 @@ static void dress(struct mo_worker *w, struct moirai_frame *frame)
     frame->task.id = mo_task_next_id(w);
     frame->task.flags = MO_TASK_DEEP;
     frame->task.kind = MO_TASK_FRAME;
-    frame->task.priority = parent->priority;
+    frame->task.priority = mo_load_relaxed(&parent->priority);
     frame->failed = 0;
     mo_store_relaxed(&frame->done, DONE_OUT);
     mo_race_release(&frame->task);

@@ -38,6 +38,7 @@
 
 #include <moirai/sync.h>
 
+#include "inherit.h"
 #include "runtime.h"
 #include "worker.h"
 
@@ -69,14 +70,20 @@ static inline uintptr_t name_of(const struct mo_fiber *fiber)
     return fiber != NULL ? (uintptr_t)fiber : which_thread();
 }
 
+/* Of a word that says the mutex is held; NULL: by a thread. */
+static struct mo_fiber *named_by(uintptr_t word)
+{
+    return (word & 1) != 0 ? NULL
+                           : (struct mo_fiber *)(word & ~(WAITED | DIED));
+}
+
 const struct mo_fiber *mo_mutex_owner(const struct moirai_mutex *mutex,
                                       bool *thread)
 {
     uintptr_t word = mo_load_relaxed(&mutex->word);
 
     *thread = (word & 1) != 0;
-    return *thread ? NULL
-                   : (const struct mo_fiber *)(word & ~(WAITED | DIED));
+    return named_by(word);
 }
 
 static struct mo_queue *waiters_of(struct moirai_mutex *mutex)
@@ -181,14 +188,20 @@ static int wait_turn(struct moirai_mutex *mutex, uintptr_t self, bool again,
                      int64_t deadline_ns, bool masked)
 {
     struct mo_native native;
+    struct mo_donor donor;
     struct mo_node *node = mo_node_self(&native);
     struct mo_wait how = { .waiter = node->waiter, .kind = MO_WAIT_MUTEX,
                            .masked = masked, .object = mutex,
                            .deadline_ns = deadline_ns, .lock = &mutex->lock };
+    bool lends = node->waiter->fiber != NULL
+              && mo_inherits(mo_here()->runtime);
     int rc;
 
     if (node->waiter->fiber != NULL)
         mo_here()->contended++;
+    if (lends)
+        mo_inherit_join(mutex, named_by(mo_load_relaxed(&mutex->word)),
+                        &donor);
     node->message = (void *)self;
     if (again) {
         mo_store_relaxed(&mutex->hand, 1);
@@ -202,6 +215,8 @@ static int wait_turn(struct moirai_mutex *mutex, uintptr_t self, bool again,
     mo_word_lock(&mutex->lock);
     if (mo_queue_holds(waiters_of(mutex), node))
         mo_queue_remove(waiters_of(mutex), node);
+    if (lends)
+        mo_inherit_leave(&donor);
     mo_word_unlock(&mutex->lock);
     return rc;
 }
@@ -263,6 +278,7 @@ static struct mo_node *claim_first(struct moirai_mutex *mutex)
         mo_queue_remove_first(queue);
         if (mo_wait_claim(node->waiter))
             return node;
+        mo_inherit_drop(node->waiter);
     }
     return NULL;
 }
@@ -271,11 +287,14 @@ static struct mo_node *claim_first(struct moirai_mutex *mutex)
  * dropped here. */
 static void pass_on(struct moirai_mutex *mutex, bool died)
 {
-    bool hand = died || mutex->hand != 0;
+    bool lent = mo_inherit_awaited(mutex);
+    bool hand = died || lent || mutex->hand != 0;
     struct mo_node *node = hand || !mutex->waking ? claim_first(mutex) : NULL;
     uintptr_t waited = mutex->first != NULL ? WAITED : 0;
     struct mo_waiter *waiter = node != NULL ? node->waiter : NULL;
 
+    if (lent)
+        mo_inherit_pass(mutex, waiter);
     mo_store_relaxed(&mutex->hand, 0);
     if (waiter == NULL) {
         mo_store(&mutex->word, waited | (died ? DIED : 0));

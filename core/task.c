@@ -18,6 +18,7 @@
 #include "fiber.h"
 #include "frame.h"
 #include "handle.h"
+#include "inherit.h"
 #include "local.h"
 #include "log.h"
 #include "runtime.h"
@@ -120,6 +121,8 @@ void mo_task_adopt(struct mo_worker *w, struct mo_fiber *fiber,
         fiber->pinned = handle->place;
     if (handle != NULL)
         mo_handle_link(handle, fiber);
+    if (__builtin_expect(fiber->held != NULL, 0))
+        mo_inherit_adopted(fiber);
 }
 
 static void site_waits(struct moirai_site *site)

@@ -97,6 +97,9 @@ struct mo_fiber {
     struct moirai_cleanup *cleanup;
     struct moirai_mutex *held;
     struct moirai_hold *holds;      /* of reader-writer locks */
+    struct mo_lien *liens;          /* by inherit.c's lock, as are: */
+    struct mo_donor *donor;
+    uint32_t raised_from;           /* 1 + its own priority; 0: not raised */
     void **locals;                  /* MO_LOCALS of them, or NULL */
     void (*then)(void *);           /* what clean() is to call after that */
     void *then_arg;

@@ -25,8 +25,8 @@ floors='
 2 section setup topo tree trial value
 3 barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
-3 depth fiber fork frame future gate handle host idle leave link loan local loop
-3 monitor name once
+3 depth fiber fork frame future gate handle host idle inherit leave link loan local
+3 loop monitor name once
 3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single sort span spill staff stats sync task tenure time timer trace
 3 search transfer wait watch worker

@@ -7,6 +7,8 @@
  */
 #include "tool.h"
 
+#include <moirai/sched.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +86,11 @@ static void put_workers(const struct explain *e)
     }
 }
 
+static bool is_ranked(const struct moirai_sched_ops *ops)
+{
+    return (ops->flags & MOIRAI_SCHED_RANKED) != 0;
+}
+
 static void put_section(const struct explain *e, const struct mo_chosen *c)
 {
     const struct mo_plugin *p = c->from;
@@ -100,6 +107,10 @@ static void put_section(const struct explain *e, const struct mo_chosen *c)
     printf("\n");
     snprintf(line, sizeof line, "Because %s.", why_section(why, c));
     put_text(2, 0, line);
+    if (c == mo_setup_sched(e->s) && p != NULL && is_ranked(p->plugin->ops))
+        put_text(2, 0, "Tasks have ranks, by their priority or deadline: one "
+                 "of a low rank may wait for others as long as there are some. "
+                 "Who waits for a mutex lends its owner the priority.");
     if (c == mo_setup_stack(e->s) && p != NULL && e->tried) {
         snprintf(line, sizeof line, "Stacks are %s.",
                  why_guard(why, e->s, e->guard));

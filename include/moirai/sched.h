@@ -51,6 +51,10 @@ extern "C" {
  * next one is popped, which may be itself; there is no pop_oldest. */
 #define MOIRAI_SCHED_RANKED 8u
 
+/* A bit of a task's `flags` that is the scheduler's as long as it holds the
+ * task, and otherwise clear. */
+#define MOIRAI_TASK_QUEUED 0x8000u
+
 /* The worker state begins with a struct moirai_sched_local: the core pushes to
  * its deque, and takes from it, without a call. */
 #define MOIRAI_SCHED_DEQUE 4u
@@ -139,6 +143,14 @@ struct moirai_sched_ops {
 
     /* Optional. Tasks queued now, roughly, for statistics. */
     uint64_t (*length)(void *state);
+
+    /* Optional. The priority of a task has changed: stores it in the task,
+     * and moves that, if it is queued. Any thread, while others push and pop;
+     * the task may be queued, run, or wait, and does not end meanwhile; never
+     * twice at a time for one task. With it, a task that holds a mutex has
+     * the highest priority of those that wait for it, until it unlocks. */
+    void (*reprioritise)(void *state, struct moirai_task *task,
+                         uint32_t priority);
 };
 
 #ifdef __cplusplus

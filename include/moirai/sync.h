@@ -39,7 +39,8 @@ struct moirai_mutex {
  * -ECHILD: this is a forked child, and the owner is not in it;
  * -EDEADLK: the caller has it already; -EAGAIN for MOIRAI_NOW, -ETIMEDOUT,
  * -ECANCELED: not locked. Waiters get it in the order they came; others may
- * overtake each of them once. Can wait. */
+ * overtake each of them once. Can wait. Under a scheduler that knows priorities
+ * the owner has the highest of those who wait. */
 int moirai_mutex_lock(struct moirai_mutex *mutex, int64_t deadline_ns);
 
 /* 0, or -EPERM if the caller does not hold it. Does not wait. */

@@ -50,8 +50,8 @@ struct moirai_site {
     { __FILE__, __func__, NULL, __LINE__, 0, 0, 0 }
 
 /* The head that schedulers link through. A scheduler may read `priority`,
- * `id` and `site`, and uses `next` while it holds the task; the rest is the
- * core's. */
+ * `id` and `site`, and uses `next`, and a bit of `flags`, while it holds the
+ * task; the rest is the core's. */
 struct moirai_task {
     struct moirai_task *next;
     moirai_fn *fn;

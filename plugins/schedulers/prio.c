@@ -205,6 +205,31 @@ static void prio_queue_add(struct prio *p, struct moirai_task *task)
     prio_mark(p, i, true);
 }
 
+/* Whatever queue it has risen to. False: it has a deadline, and is in none. */
+static bool prio_queue_remove(struct prio *p, struct moirai_task *task)
+{
+    for (uint32_t i = prio_scan(p, 0, p->levels); i < p->levels;
+         i = prio_scan(p, i + 1, p->levels)) {
+        struct prio_queue *q = &p->queues[i];
+        struct moirai_task *before = NULL;
+        struct moirai_task *at = q->head;
+
+        for (; at != NULL && at != task; at = at->next)
+            before = at;
+        if (at == NULL)
+            continue;
+        if (before != NULL)
+            before->next = task->next;
+        else
+            q->head = task->next;
+        if (q->tail == task)
+            q->tail = before;
+        prio_mark(p, i, q->head != NULL);
+        return true;
+    }
+    return false;
+}
+
 static struct moirai_task *prio_queue_take(struct prio *p)
 {
     uint32_t i = prio_scan(p, p->first, p->levels);
@@ -332,6 +357,7 @@ static void prio_push(void *state, void *worker, struct moirai_task *task)
 
     (void)worker;
     pthread_mutex_lock(&p->lock);
+    task->flags |= MOIRAI_TASK_QUEUED;
     if (p->deadline == NULL || !prio_due_add(p, task))
         prio_queue_add(p, task);
     if (p->age != 0 && --p->until_rise == 0)
@@ -354,10 +380,29 @@ static struct moirai_task *prio_pop(void *state, void *worker)
             task = prio_due_take(p);
         if (task == NULL)
             task = prio_queue_take(p);
+        task->flags &= (uint16_t)~MOIRAI_TASK_QUEUED;
         prio_count(p, -UINT64_C(1));
     }
     pthread_mutex_unlock(&p->lock);
     return task;
+}
+
+/* It goes behind its new equals. To find it takes a look at each task queued
+ * before it, at worst: a task is seldom queued while it holds a mutex that more
+ * urgent ones wait for. */
+static void prio_reprioritise(void *state, struct moirai_task *task,
+                              uint32_t priority)
+{
+    struct prio *p = state;
+    bool moves;
+
+    pthread_mutex_lock(&p->lock);
+    moves = (task->flags & MOIRAI_TASK_QUEUED) != 0
+         && prio_queue_remove(p, task);
+    __atomic_store_n(&task->priority, (uint8_t)priority, __ATOMIC_RELAXED);
+    if (moves)
+        prio_queue_add(p, task);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static uint64_t prio_length(void *state)
@@ -410,6 +455,7 @@ static const struct moirai_sched_ops prio_ops = {
     .pop = prio_pop,
     .empty = prio_empty,
     .length = prio_length,
+    .reprioritise = prio_reprioritise,
 };
 
 MOIRAI_PLUGIN(sched, prio) = {

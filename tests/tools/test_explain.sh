@@ -68,6 +68,9 @@ ends 0 "$moirai" explain all.yaml &&
     said 'channels.a: ring 1.0, built in Because all.yaml:4:15 asks for "ring".' &&
     said 'ring 1.0, rank 0, built in taken by channels.a, channels.b'
 is $? "auto takes the highest rank, and says so"
+ends 0 "$moirai" explain -s scheduler.plugin=prio &&
+    said 'scheduler: prio 1.0, built in Because -s asks for "prio". Tasks have ranks, by their priority or deadline'
+is $? "ranks are told"
 said 'cannot 0.1, rank 1000, mods/sched_cannot.so not taken: "cannot" cannot run here: there is no moon tonight' &&
     said 'wrongabi mods/sched_wrongabi.so cannot be loaded: built for plugin ABI 999' &&
     said 'crash mods/sched_crash.so cannot be loaded: corrupted or faulty' &&
