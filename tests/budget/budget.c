@@ -222,6 +222,57 @@ static void acquire(struct ends *ends, int64_t n)
         need(moirai_limit_acquire(&limit, 1, MOIRAI_NEVER));
 }
 
+static void call(struct ends *ends, int64_t n)
+{
+    struct moirai_breaker_config config = MOIRAI_BREAKER_CONFIG_INIT;
+    struct moirai_breaker breaker;
+
+    (void)ends;
+    need(moirai_breaker_init(&breaker, &config));
+    for (int64_t i = 0; i < n; i++)
+        need(moirai_breaker_run(&breaker, nothing, NULL));
+}
+
+/* Nothing fails. */
+static void retry(struct ends *ends, int64_t n)
+{
+    struct moirai_retry_policy policy = MOIRAI_RETRY_POLICY_INIT;
+
+    (void)ends;
+    for (int64_t i = 0; i < n; i++)
+        need(moirai_retry_run(&policy, nothing, NULL, MOIRAI_NEVER));
+}
+
+static int make_thing(void **value, int64_t deadline_ns, void *arg)
+{
+    (void)deadline_ns;
+    *value = arg;
+    return 0;
+}
+
+static void destroy_thing(void *value, void *arg)
+{
+    (void)value;
+    (void)arg;
+}
+
+static void borrow(struct ends *ends, int64_t n)
+{
+    struct moirai_resources_config config = MOIRAI_RESOURCES_CONFIG_INIT;
+    struct moirai_resources *pool;
+    struct moirai_resource lent;
+
+    config.create = make_thing;
+    config.destroy = destroy_thing;
+    config.arg = ends;
+    need(moirai_resource_open(&pool, &config));
+    for (int64_t i = 0; i < n; i++) {
+        need(moirai_resource_get(pool, &lent, MOIRAI_NEVER));
+        need(moirai_resource_put(&lent));
+    }
+    need(moirai_resource_close(pool, MOIRAI_NEVER));
+}
+
 static int next_of(void *message, void *arg)
 {
     int64_t *left = arg;
@@ -272,6 +323,9 @@ static const struct operation {
     { "pingpong", NULL, ping, NULL, true },
     { "mutex", NULL, lock, NULL, false },
     { "limit-acquire", NULL, acquire, NULL, false },
+    { "breaker-run", NULL, call, NULL, false },
+    { "retry-run", NULL, retry, NULL, false },
+    { "resource-lend", NULL, borrow, NULL, false },
     { "pipeline", NULL, pipeline, NULL, false },
 };
 

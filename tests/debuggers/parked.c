@@ -31,6 +31,7 @@ static struct moirai_runtime *runtime;
 static struct moirai_chan *empty;   /* nobody ever sends */
 static struct moirai_chan *full;    /* nobody ever receives */
 static struct moirai_mutex mutex;
+static struct moirai_event never;   /* set */
 static volatile long sink;
 
 /* A use that the compiler cannot know the effect of. */
@@ -266,6 +267,12 @@ static NOINLINE int blocks(void *arg)
     return kept(moirai_block(pauses, arg));
 }
 
+static NOINLINE int awaits(void *arg)
+{
+    (void)arg;
+    return kept(moirai_event_wait(&never, MOIRAI_NEVER));
+}
+
 static volatile int spinning;
 
 static NOINLINE int spins(void *arg)
@@ -316,6 +323,7 @@ static void spawn_kinds(void)
     spawn("joins_handle", 6, joins_handle);
     spawn("joins_fork", 7, joins_fork);
     spawn("blocks", 8, blocks);
+    spawn("awaits", 10, awaits);
 }
 
 /* --- all ------------------------------------------------------------------ */
@@ -377,7 +385,7 @@ int main(int argc, char **argv)
         spawn_kinds();
         while (!joining)
             rest();
-        wait_for(12);
+        wait_for(13);
         spawn("spins", 9, spins);
         while (!spinning)
             rest();

@@ -22,6 +22,11 @@ WORDS = {
     'SEND': 'channel send',
     'RECV': 'channel receive',
     'BLOCK': 'blocking call',
+    'GROUP': 'wait group',
+    'READ': 'read lock',
+    'WRITE': 'write lock',
+    'COND': 'condition',
+    'CHILDREN': 'children of a supervisor',
 }
 
 
@@ -338,7 +343,9 @@ class Runtime:
         return self.clock if self.clock is not None else self.process.clock
 
     def about_other(self, at, fiber):
-        return ' on 0x%x' % at if at else ''
+        name = self.process.symbol(at) if at else None
+        return ' on 0x%x%s' % (at, ' <%s>' % name if name else '') \
+            if at else ''
 
     def about_recv(self, at, fiber):
         record = self.process.types.record('mo_chan', at)
