@@ -39,7 +39,8 @@ sources() {
         core/portable/*) ;;
         plugins/stacks/fixed.c|plugins/stacks/guards.c|plugins/stacks/mmap.c|\
         tools/launch.c) continue ;;
-        tools/bench_none.c|tools/sim_none.c) ;;
+        tools/bench_none.c|tools/plugins_none.c|tools/sim_none.c) ;;
+        tools/attempt.c|tools/cmd_plugins_*.c|tools/subject.c) continue ;;
         tools/bench_*.c|tools/cmd_bench.c) continue ;;
         tools/sim_*.c|tools/cmd_sim.c|tools/signals.c|tools/cmd_profile.c)
             continue ;;

@@ -83,6 +83,17 @@ static const struct {
       "  -v, --verbose       options too, and what cannot be used and why\n"
       "  -j, --json          everything as one JSON object\n"
       "  -c, --config FILE   search as this configuration says\n" },
+    { "plugins new", cmd_plugins_new, "write a package to begin a plugin with",
+      "usage: moirai plugins new [--json] KIND NAME [DIR]\n"
+      "\n"
+      "Writes a plugin that works, of KIND sched, stack or chan, with its\n"
+      "configuration, a test, autotools and a README, into DIR (preset:\n"
+      "KIND_NAME), which must not be there. It is built against what is\n"
+      "installed: headers, pkg-config, and this command.\n"
+      "\n"
+      "  -j, --json          one JSON object on standard output\n"
+      "\n"
+      "Status: 2 there is no such KIND, NAME is no name, DIR is there.\n" },
     { "plugins test", cmd_plugins_test, "try whether a plugin keeps its "
       "promises",
       "usage: moirai plugins test [-qv] [--json] [-c FILE] [-s KEY=VALUE]...\n"

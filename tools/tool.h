@@ -81,6 +81,7 @@ int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_plugins(int argc, char **argv);
+int cmd_plugins_new(int argc, char **argv);
 int cmd_plugins_test(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_profile_stacks(int argc, char **argv);

@@ -51,6 +51,13 @@ else
     quietly "$make" -f Makefile.plain CC="${CC:-cc}"
     ok $? "six lines of make build it too"
 fi
+if command -v autoreconf >/dev/null && command -v libtoolize >/dev/null; then
+    (cd "$scratch" && moirai plugins new sched mine && cd sched_mine &&
+        autoreconf -i && ./configure --disable-dependency-tracking &&
+        "$make" && "$make" check) >"$scratch/log" 2>&1 &&
+        [ -e "$scratch/sched_mine/.libs/sched_mine.so" ]
+    ok $? "what moirai plugins new writes builds, and passes"
+fi
 MOIRAI_PLUGIN_PATH=$scratch/there$modules
 export MOIRAI_PLUGIN_PATH
 

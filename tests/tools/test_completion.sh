@@ -77,6 +77,9 @@ if command -v bash >/dev/null; then
     ok $? "bash: every option of plugins test"
     offers stacks profile s
     ok $? "bash: what can be profiled"
+    offers "$(long_options "plugins new")" plugins new - &&
+        offers "sched stack" plugins new s && offers "new test" plugins ''
+    ok $? "bash: kinds of plugins to begin with"
     offers test plugins t && offers "./sched_mine.so" plugins test ./sch
     ok $? "bash: what plugins can do besides, and modules for it"
     offers "$(moirai config --json | tr '{' '\n' |

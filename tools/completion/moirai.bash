@@ -190,9 +190,9 @@ _moirai() {
             return
         fi
     fi
-    if [[ $command == plugins && ${words[first + 1]} == test ]] &&
+    if [[ $command == plugins && ${words[first + 1]} == @(new|test) ]] &&
         ((${#words[@]} - 2 > first)); then
-        command='plugins test'
+        command+=" ${words[first + 1]}"
     fi
     case ${words[${#words[@]} - 2]}:$cur in
     -s:* | --set:*) _moirai_set "$tool" "$cur" "$piece" ;;
@@ -217,8 +217,11 @@ _moirai() {
         case $command in
         help) _moirai_offer "$cur" < <(_moirai_commands "$tool") ;;
         check | config | explain) _moirai_files "$piece" 'yaml|yml' ;;
-        plugins) _moirai_offer "$cur" < <(printf '%s\n' test) ;;
         profile) _moirai_offer "$cur" < <(printf '%s\n' stacks) ;;
+        plugins) _moirai_offer "$cur" < <(printf '%s\n' new test) ;;
+        'plugins new')
+            ((${#words[@]} - 3 > first)) ||
+                _moirai_offer "$cur" < <(printf '%s\n' sched stack chan) ;;
         'plugins test') _moirai_files "$piece" so ;;
         esac ;;
     esac
