@@ -149,6 +149,11 @@ TEST(depth, is_seen_in_stacks_of_fixed)
     measure_all("fixed", "2");
 }
 
+TEST(depth, is_seen_in_stacks_of_slab)
+{
+    measure_all("slab", "2");
+}
+
 /* --- what is not measured one by one -------------------------------------- */
 
 /* Each stack is looked at now and then, and what was left there is seen. */

@@ -149,6 +149,13 @@ TEST(stacks, come_from_fixed)
     talk_under("fixed");
 }
 
+TEST(stacks, come_from_slab)
+{
+    if (!IS_LINUX)
+        SKIP("Linux only");
+    talk_under("slab");
+}
+
 /* --- when there are no more ----------------------------------------------- */
 
 #define CROWD 100
