@@ -56,8 +56,10 @@
 #include "os/thread.h"
 #include "search.h"
 #include "staff.h"
+#include "topo.h"
 
 #define LOOKS 2                     /* in options.stuck */
+#define EVERY_NS MOIRAI_S           /* between two looks at quotas */
 #define LEAST (MOIRAI_MS / 2)       /* between two of them */
 #define SHARE 4                     /* of options.stuck, a task that computes
                                      * has had one in so many */
@@ -254,6 +256,18 @@ static void look_around(struct moirai_runtime *rt)
         mo_staff_fill(rt);
 }
 
+/* Masks and quotas of containers change as a program runs. */
+static void look_at_system(struct moirai_runtime *rt)
+{
+    struct mo_monitor *m = &rt->monitor;
+    int64_t now = mo_runtime_now(rt);
+
+    if (now - m->looked_ns < mo_load(&m->every_ns))
+        return;
+    m->looked_ns = now;
+    mo_staff_follow(rt, mo_topo_workers());
+}
+
 /* --- the thread ----------------------------------------------------------- */
 
 static bool all_sleep(const struct moirai_runtime *rt)
@@ -290,6 +304,7 @@ static void monitor_main(void *arg)
     while (mo_load(&rt->monitor.ending) == 0) {
         rest(rt);
         look_around(rt);
+        look_at_system(rt);
     }
 }
 
@@ -303,6 +318,8 @@ int mo_monitor_open(struct moirai_runtime *rt)
                "seen here; nobody looks");
     if (rt->staff.most == rt->staff.limit)
         return 0;                   /* nobody could stand in */
+    m->every_ns = EVERY_NS;
+    m->looked_ns = mo_runtime_now(rt);
     m->seen = mo_mem_alloc(rt->staff.most * sizeof *m->seen, 64);
     m->told = mo_mem_alloc(MO_SITES * sizeof *m->told, 64);
     if (m->seen != NULL && m->told != NULL) {

@@ -273,6 +273,18 @@ bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
 }
 
 /* Sleepers, too, look whether there are too many of them. */
+static int want(struct moirai_runtime *rt, uint32_t workers)
+{
+    struct mo_staff *staff = &rt->staff;
+
+    mo_lock_take(&staff->lock);
+    mo_store(&staff->wanted, workers);
+    allow(staff);
+    mo_lock_drop(&staff->lock);
+    mo_idle_wake_all(rt);
+    return mo_staff_fill(rt);
+}
+
 int moirai_runtime_resize(struct moirai_runtime *rt, uint32_t workers)
 {
     struct mo_staff *staff = &rt->staff;
@@ -281,10 +293,18 @@ int moirai_runtime_resize(struct moirai_runtime *rt, uint32_t workers)
         return mo_runtime_refusal(rt);
     if (workers == 0 || workers > staff->limit)
         return -EINVAL;
-    mo_lock_take(&staff->lock);
-    mo_store(&staff->wanted, workers);
-    allow(staff);
-    mo_lock_drop(&staff->lock);
-    mo_idle_wake_all(rt);
-    return mo_staff_fill(rt);
+    mo_store(&staff->told, 1);
+    return want(rt, workers);
+}
+
+void mo_staff_follow(struct moirai_runtime *rt, uint32_t workers)
+{
+    const struct mo_staff *staff = &rt->staff;
+
+    if (rt->options.workers != 0 || mo_load(&staff->told) != 0)
+        return;
+    if (workers > staff->limit)
+        workers = staff->limit;
+    if (workers != mo_load(&staff->wanted))
+        want(rt, workers);
 }

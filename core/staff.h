@@ -41,6 +41,10 @@ int mo_staff_fill(struct moirai_runtime *rt);
  * nothing to do. False: it is to go on as before. */
 bool mo_staff_sit(struct mo_worker *w, bool idle);
 
+/* The system lets this process use so many processors now: as many workers from
+ * now on, if their number is left to it. */
+void mo_staff_follow(struct moirai_runtime *rt, uint32_t workers);
+
 /* A task was put into the inbox of `w`. Behind a fence. */
 void mo_staff_notify(struct mo_worker *w);
 

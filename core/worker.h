@@ -286,6 +286,7 @@ struct mo_staff {
     MO_ATOMIC(uint32_t) working;    /* neither on the bench nor not started */
     MO_ATOMIC(uint32_t) started;    /* who fills writes it */
     MO_ATOMIC(uint32_t) filling;    /* somebody does */
+    MO_ATOMIC(uint32_t) told;       /* the program said what is wanted */
     uint32_t limit;                 /* most that may be wanted; constant, as
                                      * is */
     uint32_t most;                  /* places */
@@ -301,6 +302,8 @@ struct mo_monitor {
     MO_ATOMIC(uint32_t) asleep;     /* until a worker goes back to work */
     MO_ATOMIC(uint32_t) ending;
     MO_ATOMIC(uint64_t) stuck;      /* tasks, so far */
+    MO_ATOMIC(int64_t) every_ns;    /* between two looks at quotas */
+    int64_t looked_ns;              /* when it did last */
 };
 
 struct mo_pool;

@@ -9,12 +9,14 @@
 #include "with.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "topo.h"
 #include "worker.h"
 
 #define TASKS 1000
@@ -274,4 +276,48 @@ TEST(monitor, loses_nothing_of_what_comes_and_goes)
         CHECK_EQ(moirai_run(rt, many, NULL), 0);
         with_end(rt);
     }
+}
+
+/* --- what the system lets the process have -------------------------------- */
+
+static int wait_for_workers(void *arg)
+{
+    struct moirai_stats stats = { .size = sizeof stats };
+
+    do {
+        CHECK_EQ(moirai_yield(), 0);
+        CHECK_EQ(moirai_stats_read(moirai_runtime_self(), &stats), 0);
+    } while (stats.workers != *(const uint32_t *)arg);
+    return 0;
+}
+
+/* The mask of the thread that looks stands for that of the process. */
+TEST(monitor, follows_the_processors_of_the_process)
+{
+    static const char *const set[] = { "runtime.stuck=2ms", NULL };
+    uint32_t all = mo_topo_workers(), one = 1;
+    struct moirai_runtime *rt;
+    cpu_set_t before, less;
+    int first = 0;
+
+    if (all < 2 || getenv("MOIRAI_WORKERS") != NULL)
+        SKIP("it has one, or is told how many workers");
+    CHECK_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+    while (!CPU_ISSET(first, &before))
+        first++;
+    CPU_ZERO(&less);
+    CPU_SET(first, &less);
+    rt = with_settings(set);
+    mo_store(&rt->monitor.every_ns, MOIRAI_MS);
+    while (mo_load(&rt->monitor.thread.id) == 0)
+        sched_yield();
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(sched_setaffinity(rt->monitor.thread.id, sizeof less, &less),
+                 0);
+        CHECK_EQ(moirai_run(rt, wait_for_workers, &one), 0);
+        CHECK_EQ(sched_setaffinity(rt->monitor.thread.id, sizeof before,
+                                   &before), 0);
+        CHECK_EQ(moirai_run(rt, wait_for_workers, &all), 0);
+    }
+    with_end(rt);
 }
