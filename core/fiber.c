@@ -23,6 +23,7 @@
 
 #include "arch/switch.h"
 #include "depth.h"
+#include "near.h"
 
 #define BATCH 64                    /* fibers traded at once, at most */
 #define DEEP_BATCH 8                /* of those whose stacks are deep */
@@ -67,9 +68,10 @@ static uint64_t *find_mark(const struct moirai_runtime *rt,
 }
 
 /* Makes a fiber of a stack; NULL: out of memory. */
-static struct mo_fiber *begin(struct moirai_runtime *rt,
+static struct mo_fiber *begin(struct mo_worker *w,
                               const struct moirai_stack *stack)
 {
+    struct moirai_runtime *rt = w->runtime;
     struct mo_fiber *fiber = record(stack);
 
     mo_slab_clear(fiber, sizeof *fiber);
@@ -77,6 +79,7 @@ static struct mo_fiber *begin(struct moirai_runtime *rt,
     fiber->base = stack->base;
     fiber->deep = stack->stack_class == MOIRAI_STACK_LOOP;
     fiber->mark = find_mark(rt, fiber);
+    fiber->home = w->node;
     fiber->waiter.fiber = fiber;
     fiber->node.waiter = &fiber->waiter;
     mo_sanitize_born(&fiber->sanitize, stack->base, room(fiber));
@@ -143,16 +146,34 @@ static void keep(struct mo_worker *w, struct mo_fiber *fiber)
     w->pooled[stack_class]++;
 }
 
+/* Pools what was sent back to this node. */
+static void take_home(struct mo_worker *w, uint32_t stack_class)
+{
+    struct mo_fiber *fiber = mo_near_fetch(w, stack_class);
+
+    while (fiber != NULL) {
+        struct mo_fiber *next = fiber->next;
+
+        keep(w, fiber);
+        fiber = next;
+    }
+}
+
 /* Makes fibers of the plugin's stacks and pools them. */
 static void refill(struct mo_worker *w, enum moirai_stack_class stack_class)
 {
     struct moirai_runtime *rt = w->runtime;
     struct moirai_stack stacks[BATCH];
-    uint32_t n = get_stacks(rt, stack_class, stacks, ask_for(w, stack_class));
+    uint32_t n;
 
+    if (w->near != NULL)
+        take_home(w, stack_class);
+    if (w->pool[stack_class] != NULL)
+        return;
+    n = get_stacks(rt, stack_class, stacks, ask_for(w, stack_class));
     mo_count(&w->count.stacks_made, n);
     while (n > 0) {
-        struct mo_fiber *fiber = begin(rt, &stacks[n - 1]);
+        struct mo_fiber *fiber = begin(w, &stacks[n - 1]);
 
         if (fiber == NULL)
             break;
@@ -280,6 +301,15 @@ static bool guard_again(struct moirai_runtime *rt, struct mo_fiber *fiber)
     return false;
 }
 
+/* It is of another node. False: it has to stay here for now. */
+static MO_COLD bool go_home(struct mo_worker *w, struct mo_fiber *fiber)
+{
+    if (mo_load_relaxed(&w->runtime->starving) == 0 && mo_near_send(w, fiber))
+        return true;
+    fiber->next = NULL;
+    return shed(w->runtime, &fiber);
+}
+
 void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
 {
     uint32_t stack_class = fiber->stack.stack_class;
@@ -292,6 +322,8 @@ void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
     fiber->next = NULL;
     if (fiber->overflown && !guard_again(w->runtime, fiber)
         && shed(w->runtime, &fiber))
+        return;
+    if (__builtin_expect(fiber->home != w->node, 0) && go_home(w, fiber))
         return;
     if (mo_race_on()) {
         keep_last(w, fiber);
@@ -307,6 +339,8 @@ void mo_fiber_put(struct mo_worker *w, struct mo_fiber *fiber)
 void mo_fiber_drain(struct mo_worker *w)
 {
     for (uint32_t i = 0; i < MOIRAI_STACK_CLASSES; i++) {
+        if (w->near != NULL)
+            take_home(w, i);
         for (uint32_t round = 0; w->pool[i] != NULL || w->batch[i] != NULL;)
             if (!shed(w->runtime, w->pool[i] != NULL ? &w->pool[i]
                                                      : &w->batch[i]))

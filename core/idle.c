@@ -35,6 +35,8 @@
 #include "topo.h"
 #include "worker.h"
 
+#define ANYWHERE UINT32_MAX         /* for a node */
+
 void mo_idle_init(struct moirai_runtime *rt)
 {
     uint32_t half = mo_topo_workers() / 2;
@@ -43,10 +45,19 @@ void mo_idle_init(struct moirai_runtime *rt)
     rt->idle.keeper_until = -1;
 }
 
-/* The first sleeper that is not the keeper, or the keeper. Lock held. */
-static struct mo_worker **choose_sleeper(struct mo_idle *idle)
+/* The first sleeper on that node that is not the keeper, or the first of all,
+ * or the keeper. Lock held. */
+static struct mo_worker **choose_sleeper(struct mo_idle *idle, uint32_t node)
 {
     struct mo_worker **at = &idle->first;
+
+    if (node != ANYWHERE) {
+        while (*at != NULL && ((*at)->node != node || *at == idle->keeper))
+            at = &(*at)->idle_next;
+        if (*at != NULL)
+            return at;
+        at = &idle->first;
+    }
 
     if (*at != NULL && *at == idle->keeper && (*at)->idle_next != NULL)
         at = &(*at)->idle_next;
@@ -74,7 +85,7 @@ static struct mo_worker *take_off(struct mo_idle *idle, struct mo_worker **at)
 /* Who finds nobody to wake has counted as a searcher for a moment, and others
  * may have relied on that. It stops counting before the lock is dropped: so
  * whoever goes on the list later has its last look still ahead. */
-static void wake_one(struct moirai_runtime *rt)
+static void wake_one(struct moirai_runtime *rt, uint32_t node)
 {
     struct mo_idle *idle = &rt->idle;
     struct mo_worker *w = NULL;
@@ -84,7 +95,7 @@ static void wake_one(struct moirai_runtime *rt)
         return;
     mo_lock_take(&idle->lock);
     if (idle->first != NULL) {
-        w = take_off(idle, choose_sleeper(idle));
+        w = take_off(idle, choose_sleeper(idle, node));
         w->searching = true;        /* counted for it by the swap above */
     } else {
         mo_sub(&idle->searchers, 1);
@@ -99,7 +110,15 @@ void mo_idle_notify(struct moirai_runtime *rt)
     mo_fence();                     /* pairs with the one in mo_idle_sleep */
     if (mo_load_relaxed(&rt->idle.sleepers) != 0
         && mo_load_relaxed(&rt->idle.searchers) == 0)
-        wake_one(rt);
+        wake_one(rt, ANYWHERE);
+}
+
+void mo_idle_notify_node(struct moirai_runtime *rt, uint32_t node)
+{
+    mo_fence();                     /* as in mo_idle_notify */
+    if (mo_load_relaxed(&rt->idle.sleepers) != 0
+        && mo_load_relaxed(&rt->idle.searchers) == 0)
+        wake_one(rt, node);
 }
 
 /* Wakes a given sleeper; false: it was not asleep. */
@@ -176,7 +195,7 @@ void mo_idle_found(struct mo_worker *w)
         return;
     mo_fence();                     /* pairs with the one in mo_idle_notify */
     if (mo_load_relaxed(&idle->sleepers) != 0 && mo_worker_sees_work(w))
-        wake_one(w->runtime);
+        wake_one(w->runtime, ANYWHERE);
 }
 
 /* The first deadline of any place. */

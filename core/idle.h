@@ -27,6 +27,9 @@ void mo_idle_deadline(struct moirai_runtime *rt, int64_t deadline_ns);
  * True: it is counted as a searcher until mo_idle_found or mo_idle_sleep. */
 bool mo_idle_search(struct mo_worker *w);
 
+/* The same, preferably of somebody on that node. */
+void mo_idle_notify_node(struct moirai_runtime *rt, uint32_t node);
+
 /* A searcher found something: wakes another if it was the last one. */
 void mo_idle_found(struct mo_worker *w);
 

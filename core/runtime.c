@@ -26,6 +26,7 @@
 #include "mem.h"
 #include "monitor.h"
 #include "name.h"
+#include "near.h"
 #include "os/sim.h"
 #include "pool.h"
 #include "scope.h"
@@ -133,12 +134,15 @@ static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
     int rc;
 
     rt->sched_state = mo_mem_alloc(rt->sched->state_size, MO_CACHE_LINE);
-    if (rt->sched_state == NULL)
+    if (rt->sched_state == NULL || mo_near_open(rt, &env) != 0) {
+        mo_mem_free(rt->sched_state);
         return moirai_error_set(err, -ENOMEM, "out of memory");
+    }
     moirai_error_set(err, 0, "%s", "");
     rc = rt->sched->init(rt->sched_state, chosen->config, &env, err);
     if (rc == 0)
         return 0;
+    mo_near_close(rt);
     mo_mem_free(rt->sched_state);
     return mo_chosen_failed(MOIRAI_SCHED, chosen->plugin->name, rc, err);
 }
@@ -146,6 +150,7 @@ static int open_sched(struct moirai_runtime *rt, struct moirai_error *err)
 static void close_sched(struct moirai_runtime *rt)
 {
     rt->sched->fini(rt->sched_state);
+    mo_near_close(rt);
     mo_mem_free(rt->sched_state);
 }
 
@@ -180,7 +185,7 @@ static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
     if (ops->flags & MOIRAI_SCHED_RANKED)
         queue->pop_oldest = pop_none;
     if (ops->flags & MOIRAI_SCHED_DEQUE)
-        queue->local = queue->worker;
+        queue->local = queue->onto = queue->worker;
     queue->alone = rt->staff.most == 1;
 }
 
@@ -201,6 +206,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
     open_queue(rt, &w->queue);
+    mo_near_place(w);
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
     slots = mo_mem_alloc((MO_FORK_SLOTS + 2) * sizeof *slots, MO_CACHE_LINE);
     if (slots != NULL)
@@ -218,8 +224,8 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
 }
 
 /* A place, complete but for the loop's stack. */
-static int open_worker(struct moirai_runtime *rt, uint32_t index,
-                       struct moirai_error *err)
+static int open_place(struct moirai_runtime *rt, uint32_t index,
+                      struct moirai_error *err)
 {
     struct mo_worker *w = new_worker(rt, index);
     int rc;
@@ -236,6 +242,19 @@ static int open_worker(struct moirai_runtime *rt, uint32_t index,
     }
     rt->workers[index] = w;
     return 0;
+}
+
+/* The same, of its node's memory. */
+static int open_worker(struct moirai_runtime *rt, uint32_t index,
+                       struct moirai_error *err)
+{
+    struct mo_os_policy before;
+    bool preferred = mo_near_prefer(rt, index, &before);
+    int rc = open_place(rt, index, err);
+
+    if (preferred)
+        mo_os_restore(&before);
+    return rc;
 }
 
 static void close_worker(struct moirai_runtime *rt, uint32_t index)

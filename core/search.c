@@ -42,6 +42,7 @@
 
 #include "frame.h"
 #include "monitor.h"
+#include "near.h"
 #include "runtime.h"
 #include "scope.h"
 #include "staff.h"
@@ -115,8 +116,12 @@ static struct moirai_task *steal_task(struct mo_worker *w,
 struct moirai_task *mo_steal(struct mo_worker *w, struct mo_worker *victim)
 {
     struct moirai_frame *frame = mo_frame_steal(w, victim);
+    struct moirai_task *task = frame != NULL ? &frame->task
+                                             : steal_task(w, victim);
 
-    return frame != NULL ? &frame->task : steal_task(w, victim);
+    if (task != NULL && w->near != NULL)
+        mo_near_count(w, victim);
+    return task;
 }
 
 /* What a worker does again and again if its tasks talk to one another. */
@@ -155,6 +160,54 @@ static bool leave(struct mo_worker *w, struct mo_worker *victim, int64_t now)
         && mo_worker_random(w, ABANDON) != 0;
 }
 
+/* At one other worker: at its queue only if `now` is not 0. */
+static struct moirai_task *look_at(struct mo_worker *w,
+                                   struct mo_worker *victim, int64_t now,
+                                   bool simulated)
+{
+    struct moirai_task *task = NULL;
+    struct moirai_frame *frame;
+
+    if (victim == w)
+        return NULL;
+    frame = mo_frame_steal(w, victim);
+    if (frame != NULL)
+        return &frame->task;
+    if (simulated || (now != 0 && !leave(w, victim, now)))
+        task = steal_task(w, victim);
+    if (task != NULL && !simulated)
+        note_theft(w, now);
+    return task;
+}
+
+/* At all others, the nearest first. */
+static struct moirai_task *look_near(struct mo_worker *w, int64_t now,
+                                     bool simulated)
+{
+    struct moirai_runtime *rt = w->runtime;
+    uint32_t places = mo_load_relaxed(&rt->worker_count);
+    uint32_t begin = 0;
+
+    for (uint32_t ring = 0; ring < MO_NEAR_RINGS; ring++) {
+        uint32_t n = w->near->end[ring] - begin;
+        uint32_t first = n != 0 ? mo_worker_random(w, n) : 0;
+
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t index = w->near->order[begin + (first + i) % n];
+            struct moirai_task *task = NULL;
+
+            if (index < places)
+                task = look_at(w, rt->workers[index], now, simulated);
+            if (task != NULL) {
+                mo_near_count(w, rt->workers[index]);
+                return task;
+            }
+        }
+        begin += n;
+    }
+    return NULL;
+}
+
 /* One look everywhere, at queues only if `now` is not 0. */
 static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
                                        bool simulated)
@@ -168,20 +221,10 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
         mo_run_timers(w, rt->workers[i]);
     if (task == NULL)
         task = mo_worker_pop(w);
-    for (uint32_t i = 0; task == NULL && i < n; i++) {
-        struct mo_worker *victim = rt->workers[(first + i) % n];
-        struct moirai_frame *frame;
-
-        if (victim == w)
-            continue;
-        frame = mo_frame_steal(w, victim);
-        if (frame != NULL)
-            task = &frame->task;
-        else if (simulated || (now != 0 && !leave(w, victim, now)))
-            task = steal_task(w, victim);
-        if (task != NULL && frame == NULL && !simulated)
-            note_theft(w, now);
-    }
+    if (w->near != NULL)
+        return task != NULL ? task : look_near(w, now, simulated);
+    for (uint32_t i = 0; task == NULL && i < n; i++)
+        task = look_at(w, rt->workers[(first + i) % n], now, simulated);
     return task;
 }
 

@@ -38,6 +38,7 @@
 
 #include "fiber.h"
 #include "idle.h"
+#include "near.h"
 #include "os/thread.h"
 #include "runtime.h"
 #include "scope.h"
@@ -77,11 +78,23 @@ static void take_seat(struct mo_worker *w)
     w->thread.processor_count = seat->count;
 }
 
+/* Gets its first stacks, of its node's memory. */
+static int prepare(struct mo_worker *w)
+{
+    struct mo_os_policy before;
+    bool preferred = mo_near_prefer(w->runtime, w->hot.index, &before);
+    int rc = mo_worker_prepare(w);
+
+    if (preferred)
+        mo_os_restore(&before);
+    return rc;
+}
+
 int mo_staff_start(struct moirai_runtime *rt)
 {
     uint32_t index = mo_load(&rt->staff.started);
     struct mo_worker *w = rt->workers[index];
-    int rc = mo_worker_prepare(w);
+    int rc = prepare(w);
 
     if (rc != 0)
         return rc;

@@ -27,7 +27,8 @@ static const struct field {
     FIELD(switches), FIELD(stacks_made), FIELD(stacks_reused),
     FIELD(blocking_calls), FIELD(sent), FIELD(received),
     FIELD(stacks_cleaned), FIELD(dropped), FIELD(deadlines_missed),
-    FIELD(stuck),
+    FIELD(stuck), FIELD(stolen_on_node), FIELD(stolen_next),
+    FIELD(stolen_far), FIELD(sent_home), FIELD(stacks_sent),
 #undef FIELD
 };
 
@@ -54,6 +55,11 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->stacks_cleaned += mo_load_relaxed(&c->stacks_cleaned);
     sum->dropped += mo_load_relaxed(&c->dropped);
     sum->deadlines_missed += mo_load_relaxed(&c->deadlines_missed);
+    sum->stolen_on_node += mo_load_relaxed(&c->stolen_on_node);
+    sum->stolen_next += mo_load_relaxed(&c->stolen_next);
+    sum->stolen_far += mo_load_relaxed(&c->stolen_far);
+    sum->sent_home += mo_load_relaxed(&c->sent_home);
+    sum->stacks_sent += mo_load_relaxed(&c->stacks_sent);
 }
 
 /* What a worker has spawned: all, or at the site with this index, whose counter

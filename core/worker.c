@@ -28,6 +28,7 @@
 #include "frame.h"
 #include "leave.h"
 #include "log.h"
+#include "near.h"
 #include "runtime.h"
 #include "scope.h"
 #include "search.h"
@@ -427,7 +428,10 @@ static MO_COLD void ready_from_outside(struct moirai_runtime *rt,
     if (place != NULL) {
         put_inbox(place, task);
     } else {
-        rt->sched->push(rt->sched_state, NULL, task);
+        if (rt->near != NULL)
+            mo_near_ready(rt, NULL, task);
+        else
+            rt->sched->push(rt->sched_state, NULL, task);
         mo_idle_notify(rt);
     }
     mo_sub(&rt->visitors, 1);

@@ -65,6 +65,7 @@ enum mo_task_flag {
 
 struct mo_depth;
 struct moirai_handle;
+struct mo_near;
 struct mo_worker;
 
 /* A stack, and what belongs to the code that runs on it. The record lies at the
@@ -113,6 +114,7 @@ struct mo_fiber {
     struct mo_fiber *handle_next;   /* in its handle's list */
     struct mo_fiber *handle_prev;
     struct mo_roster_place *place;  /* constant */
+    uint32_t home;                  /* the node its memory is of; constant */
 
     /* What dumps show, as long as there is a task: the task itself may be in
      * memory that goes away. */
@@ -145,6 +147,8 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) stacks_cleaned;
     MO_ATOMIC(uint64_t) blocking_calls, sent, received, dropped;
     MO_ATOMIC(uint64_t) deadlines_missed;
+    MO_ATOMIC(uint64_t) stolen_on_node, stolen_next, stolen_far;
+    MO_ATOMIC(uint64_t) sent_home, stacks_sent;
 };
 
 struct mo_site_counters {           /* likewise */
@@ -160,6 +164,8 @@ struct mo_queue_ops {
     struct moirai_task *(*pop)(void *state, void *worker);
     struct moirai_task *(*pop_oldest)(void *state, void *worker);
     struct moirai_sched_local *local;   /* NULL: it has none */
+    struct moirai_sched_local *onto;    /* the same, or NULL: what was woken may
+                                         * have to go home */
     bool alone;                     /* there are no other workers to wake */
 };
 
@@ -226,6 +232,8 @@ struct mo_worker {
     struct mo_observed observed;    /* while it searches */
     struct mo_theft theft;
     uint64_t contended;             /* waits of its tasks for mutexes */
+    struct mo_near *near;           /* its node; NULL: they are all the same */
+    uint32_t node;
     int64_t forked_ns;              /* when it last found something, if that
                                      * was a fork; 0: it was none */
     bool searching;                 /* counted in idle.searchers */
@@ -320,6 +328,8 @@ struct moirai_runtime {
     bool ordered;                   /* the scheduler's flag */
     int trace_fd;                   /* for each event as it happens; -1 */
     MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
+    struct mo_near *near;           /* by node; see near.c; NULL: one node */
+    uint32_t *node_of;              /* by worker; constant */
     struct mo_seats seats;          /* what its workers are held to; constant */
     bool biased;                    /* its workers may own channels */
     bool owning;                    /* and it has one only */
@@ -443,7 +453,7 @@ void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task);
 static inline __attribute__((always_inline))
 void mo_worker_push(struct mo_worker *w, struct moirai_task *task)
 {
-    struct moirai_sched_local *local = w->queue.local;
+    struct moirai_sched_local *local = w->queue.onto;
 
     if (__builtin_expect(local == NULL
                          || !moirai_deque_push(&local->deque, task), 0))

@@ -24,7 +24,7 @@ for header in yaml.h ltdl.h libltdl; do
     done
 done
 for plugin in chan_broadcast chan_latest chan_list chan_prio chan_ring chan_steal \
-    sched_fifo sched_prio sched_sim sched_steal stack_heap; do
+    sched_fifo sched_numa sched_prio sched_sim sched_steal stack_heap; do
     echo "MO_BUILTIN(${plugin%%_*}, ${plugin#*_})"
 done >"$work/builtin_list.h"
 

@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NODES 1024                  /* bits of a set of them */
 #define BITS (8 * sizeof(unsigned long))
 
 _Static_assert(MO_AFFINITY_MOST == CPU_SETSIZE, "what a cpu_set_t holds");
@@ -61,14 +60,23 @@ int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n)
     return -pthread_attr_setaffinity_np(attr, sizeof set, &set);
 }
 
-void mo_os_prefer_node(int64_t node)
+bool mo_os_prefer(uint32_t node, struct mo_os_policy *before)
 {
-    unsigned long nodes[NODES / BITS] = { 0 };
+    unsigned long nodes[MO_AFFINITY_MOST / BITS] = { 0 };
 
-    if (node >= NODES)
-        return;
-    if (node >= 0)
-        nodes[(size_t)node / BITS] |= 1ul << (size_t)node % BITS;
-    syscall(SYS_set_mempolicy, node < 0 ? MPOL_DEFAULT : MPOL_PREFERRED,
-            node < 0 ? NULL : nodes, node < 0 ? 0ul : (unsigned long)NODES);
+    if (node >= MO_AFFINITY_MOST
+        || syscall(SYS_get_mempolicy, &before->mode, before->nodes,
+                   (unsigned long)MO_AFFINITY_MOST, NULL, 0ul) != 0)
+        return false;
+    nodes[node / BITS] = 1ul << node % BITS;
+    return syscall(SYS_set_mempolicy, MPOL_PREFERRED, nodes,
+                   (unsigned long)MO_AFFINITY_MOST) == 0;
+}
+
+void mo_os_restore(const struct mo_os_policy *before)
+{
+    bool none = before->mode == MPOL_DEFAULT;
+
+    syscall(SYS_set_mempolicy, before->mode, none ? NULL : before->nodes,
+            none ? 0ul : (unsigned long)MO_AFFINITY_MOST);
 }

@@ -26,9 +26,16 @@ bool mo_os_can_bind(void);
  * tells. */
 int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n);
 
+/* Whose memory a thread gets. */
+struct mo_os_policy {
+    int mode;
+    unsigned long nodes[MO_AFFINITY_MOST / (8 * sizeof(unsigned long))];
+};
+
 /* Pages that the calling thread touches first come from this node (the
- * system's number) as long as it has any; -1: from wherever the system likes.
- * Where that is not allowed, nothing happens. */
-void mo_os_prefer_node(int64_t node);
+ * system's number) as long as it has any, until mo_os_restore. False: the
+ * system has no such thing, or forbids it. */
+bool mo_os_prefer(uint32_t node, struct mo_os_policy *before);
+void mo_os_restore(const struct mo_os_policy *before);
 
 #endif

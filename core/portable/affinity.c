@@ -38,7 +38,14 @@ int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n)
     return -ENOTSUP;
 }
 
-void mo_os_prefer_node(int64_t node)
+bool mo_os_prefer(uint32_t node, struct mo_os_policy *before)
 {
     (void)node;
+    (void)before;
+    return false;
+}
+
+void mo_os_restore(const struct mo_os_policy *before)
+{
+    (void)before;
 }

@@ -75,7 +75,8 @@ static struct moirai_task tasks[TASKS];
 
 static void start(struct bands_config config)
 {
-    struct moirai_sched_env env = { sizeof env, 2, &host };
+    struct moirai_sched_env env = { .size = sizeof env, .workers = 2,
+                                    .host = &host };
 
     ops = sched_bands_LTX_moirai_plugin.ops;
     memset(tasks, 0, sizeof tasks);
@@ -176,7 +177,8 @@ static void each_has_its_own_and_thieves_take_the_urgent(void)
 
 static void no_memory_is_an_error_in_words(void)
 {
-    struct moirai_sched_env env = { sizeof env, 2, &host };
+    struct moirai_sched_env env = { .size = sizeof env, .workers = 2,
+                                    .host = &host };
     struct bands_config config = { .bands = 8 };
     struct moirai_error err = { 0 };
 

@@ -128,6 +128,14 @@ struct moirai_stats {
                                      * their attributes; scopes that were
                                      * open when theirs came */
     uint64_t stuck;                 /* tasks, for runtime.stuck or longer */
+
+    /* Where the scheduler goes by nodes. Of what was stolen, forks too: */
+    uint64_t stolen_on_node;        /* from a worker on the same node */
+    uint64_t stolen_next;           /* from one on the nearest other node */
+    uint64_t stolen_far;            /* from further away */
+    uint64_t sent_home;             /* woken by a worker on another node, and
+                                     * queued where their stack is */
+    uint64_t stacks_sent;           /* left on another node, and sent back */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

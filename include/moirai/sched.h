@@ -105,6 +105,13 @@ struct moirai_sched_env {
      * that of a scope it is in, if that is sooner; MOIRAI_NEVER: whenever.
      * Constant. Of a task that is queued, or about to be. */
     int64_t (*deadline)(const struct moirai_task *task);
+
+    /* With MOIRAI_SCHED_NODES: the memory nodes that workers are bound to; less
+     * than 2: they need not be told apart. */
+    uint32_t nodes;
+    uint32_t started;               /* workers that run from the start on, the
+                                     * first ones */
+    const uint32_t *node_of;        /* of worker i: below `nodes` */
 };
 
 struct moirai_sched_ops {
@@ -151,6 +158,11 @@ struct moirai_sched_ops {
      * the highest priority of those that wait for it, until it unlocks. */
     void (*reprioritise)(void *state, struct moirai_task *task,
                          uint32_t priority);
+
+    /* Optional. Like push, of a task that was run before and whose stack is on
+     * `node`, where `worker` is not, or which is NULL. NULL: push. */
+    void (*push_home)(void *state, void *worker, struct moirai_task *task,
+                      uint32_t node);
 };
 
 #ifdef __cplusplus

@@ -12,6 +12,8 @@
 
 SCHED_CONFORMANCE(sched_fifo, sched_fifo, NULL)
 SCHED_CONFORMANCE(sched_fifo_batch_1, sched_fifo, "batch=1", NULL)
+SCHED_CONFORMANCE(sched_numa, sched_numa, NULL)
+SCHED_CONFORMANCE(sched_numa_batch_1, sched_numa, "batch=1", NULL)
 SCHED_CONFORMANCE(sched_prio, sched_prio, NULL)
 SCHED_CONFORMANCE(sched_prio_edf, sched_prio, "order=edf", NULL)
 SCHED_CONFORMANCE(sched_steal, sched_steal, NULL)
@@ -34,13 +36,20 @@ static int64_t due(const struct moirai_task *task)
     return task->id != 0 ? task->id : MOIRAI_NEVER;
 }
 
-static void one_open(struct one *one, const struct moirai_plugin *plugin,
-                     conformance_settings settings, uint32_t workers,
-                     uint32_t tasks)
+/* Worker i is on node node_of[i]. */
+static void one_open_on(struct one *one, const struct moirai_plugin *plugin,
+                        conformance_settings settings, uint32_t workers,
+                        uint32_t tasks, uint32_t nodes,
+                        const uint32_t *node_of)
 {
     one->ops = plugin->ops;
-    one->env = (struct moirai_sched_env){ sizeof one->env, workers,
-                                          conformance_host(), due };
+    one->env = (struct moirai_sched_env){ .size = sizeof one->env,
+                                          .workers = workers,
+                                          .host = conformance_host(),
+                                          .deadline = due,
+                                          .nodes = nodes,
+                                          .started = workers,
+                                          .node_of = node_of };
     one->config = conformance_config(plugin, settings);
     one->state = conformance_state(one->ops->state_size, 128);
     CHECK_EQ(one->ops->init(one->state, one->config, &one->env, NULL), 0);
@@ -51,6 +60,13 @@ static void one_open(struct one *one, const struct moirai_plugin *plugin,
     }
     one->tasks = calloc(tasks, sizeof *one->tasks);
     CHECK(one->tasks != NULL);
+}
+
+static void one_open(struct one *one, const struct moirai_plugin *plugin,
+                     conformance_settings settings, uint32_t workers,
+                     uint32_t tasks)
+{
+    one_open_on(one, plugin, settings, workers, tasks, 0, NULL);
 }
 
 static void one_close(struct one *one)
@@ -130,6 +146,74 @@ TEST(fifo, takes_a_batch_at_once_and_lets_it_be_stolen)
     CHECK(!q.ops->empty(q.state, q.workers[0]));
     CHECK_EQ(steal(&q, 0, 1), 6);
     CHECK_EQ(steal(&q, 0, 1), 7);
+    one_close(&q);
+}
+
+/* Workers 0 and 1 are on node 0, 2 and 3 on node 1. */
+static void two_nodes_open(struct one *one)
+{
+    static const uint32_t node_of[] = { 0, 0, 1, 1 };
+
+    one_open_on(one, &sched_numa_LTX_moirai_plugin, NULL, 4, 100, 2, node_of);
+}
+
+TEST(numa, gives_a_node_what_was_woken_there)
+{
+    struct one q;
+
+    two_nodes_open(&q);
+    for (uint32_t i = 0; i < 10; i++)
+        q.ops->push_home(q.state, i % 2 == 0 ? q.workers[0] : NULL,
+                         &q.tasks[i], 1);
+    CHECK_EQ(q.ops->length(q.state), 10);
+    CHECK(!q.ops->empty(q.state, q.workers[0]));
+    CHECK_EQ(pop(&q, 0), -1);
+    CHECK_EQ(pop(&q, 1), -1);
+    CHECK_EQ(steal(&q, 0, 1), -1);
+    CHECK_EQ(pop(&q, 2), 0);        /* and half of them, as there are two */
+    CHECK_EQ(pop(&q, 3), 5);
+    for (int64_t i = 4; i > 0; i--) {
+        CHECK_EQ(pop(&q, 2), i);
+        CHECK_EQ(pop(&q, 3) > 5, 1);
+    }
+    one_close(&q);
+}
+
+TEST(numa, steals_deques_before_inboxes_and_of_those_one_at_a_time)
+{
+    struct one q;
+
+    two_nodes_open(&q);
+    push(&q, 2, 0, 4);
+    for (uint32_t i = 4; i < 8; i++)
+        q.ops->push_home(q.state, NULL, &q.tasks[i], 1);
+    CHECK_EQ(steal(&q, 0, 2), 0);
+    CHECK_EQ(pop(&q, 0), 1);
+    CHECK_EQ(pop(&q, 0), -1);
+    CHECK_EQ(steal(&q, 0, 3), 4);
+    CHECK_EQ(pop(&q, 0), -1);
+    CHECK_EQ(steal(&q, 1, 3), 5);
+    CHECK_EQ(steal(&q, 3, 2), 2);
+    CHECK_EQ(steal(&q, 3, 2), 3);
+    CHECK_EQ(steal(&q, 3, 2), -1);  /* its inbox is its own: it pops */
+    CHECK_EQ(pop(&q, 3), 6);
+    CHECK_EQ(pop(&q, 2), 7);
+    one_close(&q);
+}
+
+TEST(numa, deals_out_what_comes_from_outside)
+{
+    struct one q;
+
+    two_nodes_open(&q);
+    push(&q, -1, 0, 100);
+    for (int i = 0; i < 50; i++) {
+        int64_t left = pop(&q, (uint32_t)i % 2);
+        int64_t right = pop(&q, 2 + (uint32_t)i % 2);
+
+        CHECK(left >= 0 && left / 2 % 2 == 0);
+        CHECK(right >= 0 && right / 2 % 2 == 1);
+    }
     one_close(&q);
 }
 

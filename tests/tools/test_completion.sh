@@ -88,7 +88,7 @@ if command -v bash >/dev/null; then
     ok $? "bash: every key of a section"
     offers "scheduler.seed=" check -s scheduler.se
     ok $? "bash: keys of plugins that are not in force"
-    offers "steal sim auto fifo prio" run -s scheduler.plugin =
+    offers "steal sim auto fifo numa prio" run -s scheduler.plugin =
     ok $? "bash: plugins of a kind, after ="
     offers "steal sim" run --set = scheduler.plugin = s
     ok $? "bash: plugins of a kind, by their beginning"

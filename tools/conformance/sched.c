@@ -13,8 +13,9 @@ static int start_and_end(const struct subject *subject, void *state,
                          void *worker, struct moirai_error *err)
 {
     const struct moirai_sched_ops *ops = subject->plugin->ops;
-    struct moirai_sched_env env = { sizeof env, 1, conformance_host(),
-                                    rig_deadline };
+    struct moirai_sched_env env = { .size = sizeof env, .workers = 1,
+                                    .host = conformance_host(),
+                                    .deadline = rig_deadline };
     int rc;
 
     conformance_at("init");
