@@ -236,7 +236,8 @@ static void steal_take_here(struct steal *s, struct place *here,
     parts_unlock(&here->queue.lock);
 }
 
-/* From another place, and some for the next time. */
+/* From another place, and some for the next time; not if it is the channel that
+ * drops the oldest: the others have to stay in their order. */
 static void steal_rob(struct steal *s, struct place *here,
                       struct place *other, struct taken *t)
 {
@@ -252,7 +253,8 @@ static void steal_rob(struct steal *s, struct place *here,
         half = s->batch;
     n = places_fetch(&s->places, here, other, steal_rest(s, t),
                      t->n - t->done);
-    if (half > n && here->used && parts_now(&here->queue.tally) == 0)
+    if (half > n && here->used && here != &s->places.common.place
+        && parts_now(&here->queue.tally) == 0)
         places_move(&s->places, here, other, half - n);
     parts_unlock(&other->queue.lock);
     parts_unlock(&here->queue.lock);
