@@ -3,8 +3,8 @@
  * machine.h - what the machine is made of: packages, nodes, caches, cores.
  *
  * To read it takes milliseconds, so that only who needs it does: a scheduler
- * that goes by nodes, workers that are bound, and `moirai topo`. How much of
- * the machine there is to use, topo.h says at once.
+ * that goes by nodes, and workers that are bound. How much of the machine there
+ * is to use, topo.h says at once.
  *
  * A hardware thread is a `pu`, as in hwloc. They are in the order in which they
  * are near each other: each core, cache, node and package has a run of them.

@@ -94,8 +94,7 @@ const char *where_text(char *out, const struct mo_seats *seats)
         used = add_run(out, used, seats, i, last);
         i = last + 1;
         if (i < seats->count && runs + 1 == SHOWN)
-            snprintf(out + used, WHERE_MAX - used, " and so on; \"moirai "
-                     "topo\" draws all");
+            snprintf(out + used, WHERE_MAX - used, " and so on");
     }
     return out;
 }

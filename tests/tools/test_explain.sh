@@ -122,7 +122,7 @@ ends 0 "$moirai" explain && said 'None of them is bound to processors.' &&
     ends 0 "$moirai" explain -s runtime.workers=20 -s runtime.bind=close \
         -s 'runtime.topology=core:20 pu:1' &&
     said 'worker 0 to processor 0, worker 1 to processor 1' &&
-    said 'and so on; "moirai topo" draws all.'
+    said 'and so on.'
 is $? "what workers are bound to is told"
 ends 3 "$moirai" explain -s runtime.workers=3 -s runtime.bind=spread \
         -s 'runtime.topology=core:2 pu:1' &&
