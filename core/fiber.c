@@ -146,10 +146,11 @@ static void keep(struct mo_worker *w, struct mo_fiber *fiber)
     w->pooled[stack_class]++;
 }
 
-/* Pools what was sent back to this node. */
-static void take_home(struct mo_worker *w, uint32_t stack_class)
+/* Pools what was sent back to this node. False: nothing was. */
+static bool take_home(struct mo_worker *w, uint32_t stack_class)
 {
     struct mo_fiber *fiber = mo_near_fetch(w, stack_class);
+    bool some = fiber != NULL;
 
     while (fiber != NULL) {
         struct mo_fiber *next = fiber->next;
@@ -157,6 +158,7 @@ static void take_home(struct mo_worker *w, uint32_t stack_class)
         keep(w, fiber);
         fiber = next;
     }
+    return some;
 }
 
 /* Makes fibers of the plugin's stacks and pools them. */
@@ -166,9 +168,7 @@ static void refill(struct mo_worker *w, enum moirai_stack_class stack_class)
     struct moirai_stack stacks[BATCH];
     uint32_t n;
 
-    if (w->near != NULL)
-        take_home(w, stack_class);
-    if (w->pool[stack_class] != NULL)
+    if (w->near != NULL && take_home(w, stack_class))
         return;
     n = get_stacks(rt, stack_class, stacks, ask_for(w, stack_class));
     mo_count(&w->count.stacks_made, n);

@@ -15,6 +15,7 @@
 # tries that what `orders` calls spare is (minutes), MODEL_MORE=1 lets threads
 # be interrupted more often than the models say (minutes for some).
 set -u
+export CCACHE_DISABLE=1     # it does not see that a header has appeared
 srcdir=${srcdir:-.}
 models=$srcdir/tests/models
 work=$(mktemp -d)

@@ -10,6 +10,20 @@
 #include "sync.c"
 #include "wait.c"
 
+/* Its tasks have no priorities. */
+static const struct moirai_sched_ops unranked;
+
+bool mo_inherit_awaited(const struct moirai_mutex *mutex)
+{
+    (void)mutex;
+    return false;
+}
+
+void mo_inherit_drop(const struct mo_waiter *waiter)
+{
+    (void)waiter;
+}
+
 static struct {
     struct moirai_mutex mutex;
     uint32_t left;                  /* guarded by it */
@@ -18,6 +32,7 @@ static struct {
 static void begin_with(uint32_t n)
 {
     model_tasks_begin();
+    model_runtime.sched = &unranked;
     memset(&shared, 0, sizeof shared);
     shared.left = n;
 }

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <stdarg.h>
+
 #include "os/os.h"
 
 #undef errno
@@ -19,7 +21,7 @@
 static int errnos[MODEL_THREADS + 1];
 
 #define syscall model_syscall
-static long model_syscall(long number, uint32_t *word, int how, ...);
+static long model_syscall(long number, ...);
 
 #include "os/real.c"
 
@@ -57,11 +59,19 @@ long wait_on(uint32_t *word, uint32_t value)
 }
 
 static __attribute__((no_sanitize("thread")))
-long model_syscall(long number, uint32_t *word, int how, ...)
+long model_syscall(long number, ...)
 {
     bool slept = sleeps;
+    uint32_t *word;
+    va_list args;
+    int how;
 
-    (void)number;
+    if (number != FUTEX)
+        return 0;
+    va_start(args, number);
+    word = va_arg(args, uint32_t *);
+    how = va_arg(args, int);
+    va_end(args);
     if (how != FUTEX_WAKE_PRIVATE)
         return wait_on(word, TOKEN_ASLEEP);
     sleeps = false;

@@ -134,7 +134,7 @@ channels.words.target_bytes=" check -s channels.words.
     ok $? "bash: silence where there is no moirai"
     MOIRAI_CONFIG=$dir/nowhere.yaml
     export MOIRAI_CONFIG
-    offers "runtime.workers=" check -s runtime.w
+    offers "runtime.workers= runtime.workers_max=" check -s runtime.w
     ok $? "bash: keys, whatever MOIRAI_CONFIG names"
     unset MOIRAI_CONFIG
 else
@@ -167,7 +167,7 @@ else
         zsh_offers "$(long_options "$command")" "moirai $command --"
         ok $? "zsh: every option of $command"
     done
-    zsh_offers "runtime.workers" 'moirai check -s runtime.w'
+    zsh_offers "runtime.workers runtime.workers_max" 'moirai check -s runtime.w'
     ok $? "zsh: keys"
     zsh_offers "steal sim" 'moirai run -s scheduler.plugin=s'
     ok $? "zsh: plugins of a kind"

@@ -68,9 +68,6 @@ ends 0 "$moirai" explain all.yaml &&
     said 'channels.a: ring 1.0, built in Because all.yaml:4:15 asks for "ring".' &&
     said 'ring 1.0, rank 0, built in taken by channels.a, channels.b'
 is $? "auto takes the highest rank, and says so"
-ends 0 "$moirai" explain -s scheduler.plugin=prio &&
-    said 'scheduler: prio 1.0, built in Because -s asks for "prio". Tasks have ranks, by their priority or deadline'
-is $? "ranks are told"
 said 'cannot 0.1, rank 1000, mods/sched_cannot.so not taken: "cannot" cannot run here: there is no moon tonight' &&
     said 'wrongabi mods/sched_wrongabi.so cannot be loaded: built for plugin ABI 999' &&
     said 'crash mods/sched_crash.so cannot be loaded: corrupted or faulty' &&
@@ -79,6 +76,9 @@ said 'cannot 0.1, rank 1000, mods/sched_cannot.so not taken: "cannot" cannot run
 is $? "what cannot be loaded, or run, is told with its reason"
 said 'mods/sched_steal.so hidden by the one that is built in, which has the same name and comes first; asked for by its path it is taken'
 is $? "what has the same name as a builtin is hidden"
+ends 0 "$moirai" explain -s scheduler.plugin=prio &&
+    said 'scheduler: prio 1.0, built in Because -s asks for "prio". Tasks have ranks, by their priority or deadline'
+is $? "ranks are told"
 ends 0 "$moirai" explain -s scheduler.plugin="$dir/mods/sched_steal.so" &&
     said "scheduler: steal 1.0, $dir/mods/sched_steal.so Because -s asks for" &&
     said "rank 10, $dir/mods/sched_steal.so taken by scheduler"

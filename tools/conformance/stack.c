@@ -481,24 +481,33 @@ PROMISE(stack_leaves_nothing,
     conformance_leaves_nothing(subject, open_and_close);
 }
 
+static bool is_on_page(const struct moirai_stack *stack)
+{
+    return (uintptr_t)stack->base % (uintptr_t)sysconf(_SC_PAGESIZE) == 0;
+}
+
 PROMISE(stack_fini_unmaps,
         "After `fini` no stack is mapped any more.")
 {
     struct moirai_stack stacks[MOIRAI_STACK_CLASSES];
     struct place p;
+    bool paged = true;
 
     place_open(&p, subject);
     for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++) {
         stacks[c] = get(&p, c);
-        HOLDS(resident(stacks[c].base, stacks[c].size) >= 0,
+        paged = paged && is_on_page(&stacks[c]);
+        HOLDS(!paged || resident(stacks[c].base, stacks[c].size) >= 0,
               "a stack of class %u is not mapped", (unsigned)c);
     }
     for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++)
         put(&p, &stacks[c]);
     place_close(&p);
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++)
+    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES && paged; c++)
         HOLDS(resident(stacks[c].base, stacks[c].size) < 0,
               "a stack of class %u is still mapped", (unsigned)c);
+    if (!paged)
+        conformance_waive("its stacks do not begin on pages");
 }
 
 /* --- threads ------------------------------------------------------------ */
