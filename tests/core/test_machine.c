@@ -115,8 +115,8 @@ TEST(machine, is_further_where_less_is_shared)
 
 TEST(machine, that_makes_no_sense_is_refused)
 {
-    static const char *const texts[] = { "bogus:4", "numa:0", "core", "numa:2 "
-                                         "pu:x" };
+    static const char *const texts[] = { "bogus:4", "numa:0", "core",
+                                         "numa:2 pu:x" };
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         CHECK_EQ(mo_machine_read(texts[i], &machine, &err), -EINVAL);

