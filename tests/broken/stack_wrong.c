@@ -108,7 +108,7 @@ static int wrong_get(void *state, enum moirai_stack_class stack_class,
         && ++s->gets % 5 == 0 && s->shared != NULL)
         base = s->shared;
     else if (base != NULL)
-        memcpy(&s->free[stack_class], base, sizeof base);
+        memcpy(&s->free[stack_class], base, sizeof(char *));
     else
         base = wrong_map(s, wrong_size(stack_class));
     if (s->fault == SHARES && s->shared == NULL

@@ -61,9 +61,26 @@ TEST(idle, who_spins_or_yields_never_sleeps)
     }
 }
 
+static int sleep_a_little(void *arg)
+{
+    (void)arg;
+    return moirai_sleep_until(moirai_after(2 * MOIRAI_MS));
+}
+
+/* Each time there is nothing else to do; where the processors are wanted that
+ * may be over before it has been noticed. */
 TEST(idle, who_parks_sleeps)
 {
-    CHECK(sleeps_of("scheduler.idle=park", "runtime.workers=1") > 0);
+    const char *const set[] = { "scheduler.idle=park", "runtime.workers=1",
+                                NULL };
+    struct moirai_stats stats = { .size = sizeof stats };
+    struct moirai_runtime *rt = with_settings(set);
+
+    while (stats.sleeps == 0) {
+        CHECK_EQ(moirai_run(rt, sleep_a_little, NULL), 0);
+        CHECK_EQ(moirai_stats_read(rt, &stats), 0);
+    }
+    with_end(rt);
 }
 
 /* --- the class of threads ------------------------------------------------- */
