@@ -538,7 +538,8 @@ static void show(const struct moirai_stats *stats)
             (uintmax_t)t->resolved);
     for (size_t i = 0; i < ACTS; i++)
         fprintf(stderr, "%s%s %ju%s", i % 5 == 0 ? "# " : ", ", acts[i].name,
-                (uintmax_t)acts[i].times, i % 5 == 4 ? "\n" : "");
+                (uintmax_t)acts[i].times,
+                i % 5 == 4 || i == ACTS - 1 ? "\n" : "");
 }
 
 static void end(struct cast *cast)
