@@ -352,7 +352,7 @@ void mo_depth_read(const struct moirai_runtime *rt, uint32_t index,
     uint64_t above = 0;
 
     memset(sum, 0, sizeof *sum);
-    for (uint32_t i = 0; i < rt->worker_count; i++) {
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
         const struct mo_worker *w = rt->workers[i];
         const struct mo_depths *d;
 
@@ -482,9 +482,11 @@ static void look_at_all(struct mo_worker *w)
 
 void mo_depth_report(struct moirai_runtime *rt)
 {
+    uint32_t n = mo_valgrind() ? 0 : mo_load_relaxed(&rt->worker_count);
+
     if (rt->workers[0]->depths == NULL)
         return;
-    for (uint32_t i = 0; i < rt->worker_count && !mo_valgrind(); i++)
+    for (uint32_t i = 0; i < n; i++)
         look_at_all(rt->workers[i]);
     if (rt->options.stats_at_exit)
         put_all(rt, STDERR_FILENO, true);

@@ -126,7 +126,7 @@ static MO_INLINE int send_locked(struct moirai_chan *chan, const void *message,
     if (c->ring == NULL && c->spill != NULL)
         return send_unusual(chan, message, deadline_ns);
     if (store(c, chan, message)) {
-        c->sent++;
+        mo_count(&c->sent, 1);
         mo_chan_unlock(c);
         return 0;
     }
@@ -153,7 +153,7 @@ static MO_INLINE int recv_locked(struct moirai_chan *chan, void *message,
         return 0;
     }
     if (fetch(c, chan, message)) {
-        c->received++;
+        mo_count(&c->received, 1);
         mo_chan_unlock(c);
         return 0;
     }

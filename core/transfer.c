@@ -62,8 +62,8 @@ static void hand_over(struct mo_chan *c, struct mo_lent *to,
     mo_copy(to->at, from->at, n * c->bytes);
     mo_lent_advance(to, n, c->bytes);
     mo_lent_advance(from, n, c->bytes);
-    c->sent += n;
-    c->received += n;
+    mo_count(&c->sent, n);
+    mo_count(&c->received, n);
 }
 
 /* Where receivers wait for what is theirs alone, no more at once than there is
@@ -86,7 +86,7 @@ static size_t push(struct mo_chan *c, struct mo_lent *from)
     n = c->spill == NULL ? c->push(c->state, view, from->at, n)
                          : mo_spill_push(c, view, from->at, n);
     mo_lent_advance(from, n, c->bytes);
-    c->sent += n;
+    mo_count(&c->sent, n);
     return n;
 }
 
@@ -95,7 +95,7 @@ static size_t pop(struct mo_chan *c, struct mo_lent *to)
     size_t n = c->pop(c->state, to->chan->view, to->at, to->left);
 
     mo_lent_advance(to, n, c->bytes);
-    c->received += n;
+    mo_count(&c->received, n);
     return n;
 }
 

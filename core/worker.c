@@ -381,7 +381,7 @@ static MO_COLD void wait_for_stack(struct mo_worker *w,
     mo_scope_settle(w);
     mo_worker_ready(rt, task);
     mo_park(&w->parker, mo_runtime_now(rt) + NO_STACK_NS);
-    for (uint32_t i = 0; i < rt->worker_count; i++)
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         mo_run_timers(w, rt->workers[i]);   /* who is woken may give one */
 }
 

@@ -125,7 +125,6 @@ struct mo_fiber {
     struct mo_sanitize sanitize;
 };
 
-/* A worker whose only queued task a searcher would like to have. */
 /* The last theft of a task from another's queue, and what became of it. */
 struct mo_theft {
     int64_t since;                  /* 0: it has been judged */
@@ -134,7 +133,8 @@ struct mo_theft {
     uint32_t futile;                /* so many in a row */
 };
 
-struct mo_observed {                /* by one who may steal */
+/* A worker whose only queued task a searcher would like to have. */
+struct mo_observed {
     struct mo_worker *victim;       /* NULL: none */
     uint64_t events;                /* what it had done, and */
     int64_t since;                  /* when that was */

@@ -12,8 +12,7 @@
 
 #define CHILDREN 3
 
-/* What a child does, and what all of them have done: letters, upper case for
- * starts, lower case for ends. */
+/* What a child does; all of them note it: A a start, a the end. */
 struct job {
     struct log *log;
     char letter;
@@ -108,8 +107,7 @@ static struct moirai_supervisor_stats read_stats(struct log *log)
     return stats;
 }
 
-/* Runs it; tells it to stop when children have begun so many times, unless that
- * is 0. */
+/* Runs it; tells it to stop after so many starts of children, or not if 0. */
 static void run(struct log *log, uint32_t started)
 {
     struct moirai_scope scope;
@@ -126,8 +124,7 @@ static void run(struct log *log, uint32_t started)
     CHECK_EQ(read_stats(log).running, 0);
 }
 
-/* Children start in any order once they are spawned; those that stop do so one
- * after another. */
+/* Children start in any order; those that stop do so one after another. */
 static void ends_with(const struct log *log, const char *end)
 {
     size_t n = strlen(log->text);
@@ -136,11 +133,10 @@ static void ends_with(const struct log *log, const char *end)
     CHECK_STR(log->text + n - strlen(end), end);
 }
 
-/* The same where they are stopped at a time at which some may not have begun. */
+/* The same where some may not have begun when they are stopped. */
 static void last_stops_first(const struct log *log)
 {
-    const char *b = strrchr(log->text, 'b');
-    const char *c = strrchr(log->text, 'c');
+    const char *b = strrchr(log->text, 'b'), *c = strrchr(log->text, 'c');
 
     CHECK(b == NULL || c == NULL || c < b);
 }
@@ -500,10 +496,10 @@ static int run_inner(void *arg)
 
 static int tree(void *arg)
 {
-    struct moirai_child child = { .name = "inner", .fn = run_inner };
+    struct log log;
+    struct moirai_child child = { .name = "in", .fn = run_inner, .arg = &log };
     struct moirai_supervisor_attr attr = MOIRAI_SUPERVISOR_ATTR_INIT;
     struct moirai_supervisor outer;
-    struct log log;
 
     (void)arg;
     prepare(&log, MOIRAI_ONE_FOR_ONE);
@@ -511,11 +507,10 @@ static int tree(void *arg)
     log.jobs[0].fails = 100;
     log.jobs[0].code = -EIO;
     log.jobs[0].text = "deep down";
-    child.arg = &log;
     attr.restarts = 2;
     CHECK_EQ(moirai_supervisor_init(&outer, &child, 1, &attr), 0);
     CHECK_EQ(moirai_supervisor_run(&outer, NULL), -EIO);
-    CHECK(strncmp(moirai_supervisor_text(&outer), "inner ended with -", 18)
+    CHECK(strncmp(moirai_supervisor_text(&outer), "in ended with -", 15)
           == 0);
     CHECK(strstr(moirai_supervisor_text(&outer), "ada ended with -") != NULL);
     CHECK(strstr(moirai_supervisor_text(&outer), ": deep down") != NULL);

@@ -2,43 +2,8 @@
 # SPDX-License-Identifier: MIT
 # test_config.sh - `moirai config`: values, their origins, the schema.
 #
-# Runs in the build directory; prints TAP. MOIRAI and JSON_CHECK may name other
-# programs than the ones built there.
-set -u
-
-here=$(pwd)
-src=$(cd "${srcdir:-.}" && pwd)
-moirai=${MOIRAI:-$here/tools/moirai}
-json=${JSON_CHECK:-$here/tests/tools/json_check}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_PLUGIN_PATH MOIRAI_CONFIG MOIRAI_WORKERS MOIRAI_SET
-cd "$dir" || exit 1
-
-n=0
-# is STATUS DESCRIPTION: tells the outcome of one test.
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-    fi
-}
-# ends STATUS COMMAND...: does it end so? Leaves out and err.
-ends() {
-    wanted=$1
-    shift
-    timeout 60 "$@" > out 2> err
-    status=$?
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
-}
-said() { grep -qF -- "$1" out; }
-complained() { grep -qF -- "$1" err; }
+# Runs in the build directory; prints TAP.
+. "${srcdir:-.}/tests/tools/common.sh"
 # line KEY VALUE ORIGIN: is there such a line in out?
 line() { grep -qE "^ *$1: $2 +# $3\$" out; }
 

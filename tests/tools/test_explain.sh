@@ -2,45 +2,10 @@
 # SPDX-License-Identifier: MIT
 # test_explain.sh - `moirai explain`: who was considered, and why taken.
 #
-# Runs in the build directory; prints TAP. MOIRAI and JSON_CHECK may name other
-# programs than the ones built there.
-set -u
-
-here=$(pwd)
-src=$(cd "${srcdir:-.}" && pwd)
-moirai=${MOIRAI:-$here/tools/moirai}
-json=${JSON_CHECK:-$here/tests/tools/json_check}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_PLUGIN_PATH MOIRAI_CONFIG MOIRAI_WORKERS MOIRAI_SET
-cd "$dir" || exit 1
-
-n=0
-# is STATUS DESCRIPTION: tells the outcome of one test.
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-    fi
-}
-# ends STATUS COMMAND...: does it end so? Leaves out and err, and in flat what
-# out says on one line.
-ends() {
-    wanted=$1
-    shift
-    timeout 60 "$@" > out 2> err
-    status=$?
-    tr -s ' \n' ' ' < out > flat
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
-}
-said() { grep -qF -- "$1" flat; }
-complained() { grep -qF -- "$1" err; }
+# Runs in the build directory; prints TAP.
+. "${srcdir:-.}/tests/tools/common.sh"
+# What out says, on one line.
+said() { tr -s ' \n' ' ' <out | grep -qF -- "$1"; }
 
 mkdir mods same
 for name in good cannot wrongabi crash; do
@@ -143,7 +108,8 @@ ends 0 "$moirai" explain -s stacks.guard_kind=mprotect &&
     said 'because -s says "guard_kind: mprotect".' &&
     ends 0 "$moirai" explain -s stacks.guard_kind=none &&
     said 'Stacks are not guarded, because -s says "guard_kind: none".' &&
-    ends 0 "$moirai" explain && grep -q 'Stacks are guarded by [Mm]' flat
+    ends 0 "$moirai" explain && tr -s ' \n' ' ' <out |
+        grep -q 'Stacks are guarded by [Mm]'
 is $? "how stacks are guarded is told with the reason"
 
 # --- how to change it ------------------------------------------------------

@@ -4,69 +4,42 @@
 #
 # Runs in the build directory; prints TAP. That a package builds by its own
 # autotools, tests/installed/check_plugin.sh sees; here it is compiled.
-set -u
-
-here=$(pwd)
-src=$(cd "${srcdir:-.}" && pwd)
-moirai=${MOIRAI:-$here/tools/moirai}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_PLUGIN_PATH MOIRAI_CONFIG MOIRAI_SET
-cd "$dir" || exit 1
-
-n=0
-# is STATUS DESCRIPTION: tells the outcome of one test.
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-    fi
-}
-# ends STATUS ARGUMENT...: does `moirai plugins new` end so? Leaves out and err.
-ends() {
-    wanted=$1
+. "${srcdir:-.}/tests/tools/common.sh"
+# writes STATUS ARGUMENT...: does `moirai plugins new` end so?
+writes() {
+    expected=$1
     shift
-    "$moirai" plugins new "$@" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
+    ends "$expected" "$moirai" plugins new "$@"
 }
-said() { grep -qF -- "$1" out; }
-complained() { grep -qF -- "$1" err; }
 
-ends 2 && ends 2 sched && complained "which kind, and which name?" &&
-    ends 2 sched a b c && complained "takes KIND, NAME and a folder"
+writes 2 && writes 2 sched && complained "which kind, and which name?" &&
+    writes 2 sched a b c && complained "takes KIND, NAME and a folder"
 is $? "it wants a kind and a name"
-ends 2 scheduler mine && complained '"scheduler" is no kind' &&
-    ends 2 tran mine && complained "sched, stack, chan"
+writes 2 scheduler mine && complained '"scheduler" is no kind' &&
+    writes 2 tran mine && complained "sched, stack, chan"
 is $? "there are packages for three kinds"
 ok=0
 for name in '' Mine 1st my-own my.own 'my own' ../mine _mine naïve \
     a2345678901234567890123456789012345678901; do
-    { ends 2 sched "$name" && complained "is no name for a plugin: a small"; } ||
+    { writes 2 sched "$name" && complained "is no name for a plugin: a small"; } ||
         ok=1
 done
 is $ok "a name is part of an identifier"
-ends 2 sched int && ends 2 chan auto && complained "it means something in C"
+writes 2 sched int && writes 2 chan auto && complained "it means something in C"
 is $? "and none that means something else"
-ends 2 sched fifo && complained 'there is a builtin scheduler "fifo"' &&
-    ends 0 chan fifo && [ -d chan_fifo ]
+writes 2 sched fifo && complained 'there is a builtin scheduler "fifo"' &&
+    writes 0 chan fifo && [ -d chan_fifo ]
 is $? "nor one that a builtin plugin has"
-ends 0 -h && said "usage: moirai plugins new"
+writes 0 -h && said "usage: moirai plugins new"
 is $? "it explains itself"
-mkdir there && : >there/precious && ends 2 sched mine there &&
+mkdir there && : >there/precious && writes 2 sched mine there &&
     complained '"there" is there already' && [ "$(ls there)" = precious ] &&
-    : >file && ends 2 sched mine file && ends 1 sched mine no/such/folder &&
+    : >file && writes 2 sched mine file && writes 1 sched mine no/such/folder &&
     complained "No such file or directory"
 is $? "it overwrites nothing"
 
 for kind in sched stack chan; do
-    ends 0 $kind mine && said "${kind}_mine has a "
+    writes 0 $kind mine && said "${kind}_mine has a "
     is $? "$kind: a package"
     [ "$(cd ${kind}_mine && ls | LC_ALL=C sort | tr '\n' ' ')" = \
         "Makefile.am README.md configure.ac mine.c mine.yaml test.sh " ] &&
@@ -87,7 +60,7 @@ for kind in sched stack chan; do
         ${kind}_mine/${kind}_mine.so >out 2>err
     is $? "$kind: it keeps its promises"
 done
-ends 0 -j sched other here && "$here/tests/tools/json_check" <out &&
+writes 0 -j sched other here && "$here/tests/tools/json_check" <out &&
     said '"directory":"here","files":["here/other.c",' && [ -f here/other.c ]
 is $? "another folder, and JSON"
 echo "1..$n"

@@ -3,40 +3,8 @@
 # test_profile.sh - what `moirai profile stacks` measures and recommends.
 #
 # Runs in the build directory; prints TAP.
-set -u
-
-here=$(pwd)
-moirai=${MOIRAI:-$here/tools/moirai}
-json=${JSON_CHECK:-$here/tests/tools/json_check}
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_CONFIG MOIRAI_SET
-cd "$dir" || exit 1
-
-n=0
-# is STATUS DESCRIPTION
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-        echo "not ok $n - $2"
-    fi
-}
-# ends STATUS COMMAND...
-ends() {
-    wanted=$1
-    shift
-    "$@" > out 2> err
-    status=$?
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
-}
-said() { grep -q -- "$1" out; }
-complained() { grep -qF -- "$1" err; }
+. "${srcdir:-.}/tests/tools/common.sh"
+said() { grep -q -- "$1" out; }     # a pattern
 
 echo "1..6"
 

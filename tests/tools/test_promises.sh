@@ -4,72 +4,44 @@
 #
 # Runs in the build directory; prints TAP. What the promises themselves are
 # worth, the tests of plugins show (tests/plugins): here they are short.
-set -u
-
-here=$(pwd)
-src=$(cd "${srcdir:-.}" && pwd)
-moirai=${MOIRAI:-$here/tools/moirai}
-json=$here/tests/tools/json_check
+. "${srcdir:-.}/tests/tools/common.sh"
 broken=$here/tests/broken/.libs
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_PLUGIN_PATH MOIRAI_CONFIG MOIRAI_SET
-cd "$dir" || exit 1
-
-n=0
-# is STATUS DESCRIPTION: tells the outcome of one test.
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-    fi
-}
-# ends STATUS ARGUMENT...: does `moirai plugins test` end so? Leaves out and err.
-ends() {
-    wanted=$1
+# tries STATUS ARGUMENT...: does `moirai plugins test` end so?
+tries() {
+    expected=$1
     shift
-    timeout 300 "$moirai" plugins test "$@" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
+    ends "$expected" timeout 300 "$moirai" plugins test "$@"
 }
-said() { grep -qF -- "$1" out; }
-complained() { grep -qF -- "$1" err; }
 
 # --- usage -----------------------------------------------------------------
 
-ends 2 && complained "which plugin?"
+tries 2 && complained "which plugin?"
 is $? "it wants a plugin"
-ends 2 fifo mmap && complained "one plugin at a time"
+tries 2 fifo mmap && complained "one plugin at a time"
 is $? "it wants one"
-ends 2 --quik fifo && complained "did you mean --quick?" &&
+tries 2 --quik fifo && complained "did you mean --quick?" &&
     complained 'Try "moirai help plugins test".'
 is $? "a mistyped option is guessed"
-ends 2 -t 0 fifo && ends 2 -t soon fifo && complained 'not "soon"'
+tries 2 -t 0 fifo && tries 2 -t soon fifo && complained 'not "soon"'
 is $? "a timeout is a number of seconds"
-ends 2 ./some.so && complained "is called KIND_NAME.so"
+tries 2 ./some.so && complained "is called KIND_NAME.so"
 is $? "a file whose name tells no kind is wrong usage"
-ends 2 steal && complained "which one, chan_steal or sched_steal?"
+tries 2 steal && complained "which one, chan_steal or sched_steal?"
 is $? "a name of two kinds is not guessed"
-ends 2 -o sched_starts mmap &&
+tries 2 -o sched_starts mmap &&
     complained 'no stack allocator promises "sched_starts"' &&
-    ends 2 -o sched_start fifo && complained 'did you mean "sched_starts"?'
+    tries 2 -o sched_start fifo && complained 'did you mean "sched_starts"?'
 is $? "promises have names"
-ends 1 nowhere && complained 'there is no plugin "nowhere"' &&
-    ends 1 ./sched_nowhere.so && complained "No such file or directory"
+tries 1 nowhere && complained 'there is no plugin "nowhere"' &&
+    tries 1 ./sched_nowhere.so && complained "No such file or directory"
 is $? "what is not there is told"
-ends 0 -h && said "usage: moirai plugins test" &&
+tries 0 -h && said "usage: moirai plugins test" &&
     "$moirai" help plugins test | cmp - out
 is $? "it explains itself"
 
 # --- what is right ---------------------------------------------------------
 
-ends 0 -q -o sched_starts -o sched_empty_is_honest -o sched_lends_its_deque \
+tries 0 -q -o sched_starts -o sched_empty_is_honest -o sched_lends_its_deque \
     fifo && cat >wanted <<'END' && cmp wanted out
 scheduler fifo 1.0: one shared queue, oldest task first
 kept    `init` and `worker_init` succeed.
@@ -78,12 +50,12 @@ kept    `empty` is false if and only if there is a task to pop or steal.
 2 kept, 0 broken, 1 that do not concern it
 END
 is $? "of each promise it says whether it is kept"
-ends 0 -q sched_sim && said " 0 broken" && ! grep -q '^\(broken\|untried\)' out
+tries 0 -q sched_sim && said " 0 broken" && ! grep -q '^\(broken\|untried\)' out
 is $? "one that simulates keeps its promises"
-ends 0 -v -o chan_lends_slots chan_list && said "because: it lends no slots" &&
+tries 0 -v -o chan_lends_slots chan_list && said "because: it lends no slots" &&
     said "again: -o chan_lends_slots"
 is $? "-v tells names and reasons"
-ends 0 -j -o stack_starts -o stack_has_its_class_size mmap && "$json" <out &&
+tries 0 -j -o stack_starts -o stack_has_its_class_size mmap && "$json" <out &&
     said '"kind":"stack","name":"mmap"' &&
     said '"kept":2,"broken":0,"waived":0,"untried":0'
 is $? "the same as JSON"
@@ -92,24 +64,24 @@ is $? "--json before the command"
 
 # --- options ---------------------------------------------------------------
 
-ends 0 -s scheduler.batch=3 -o sched_starts fifo
+tries 0 -s scheduler.batch=3 -o sched_starts fifo
 is $? "options by -s"
-ends 3 -s scheduler.batch=0 fifo && complained "scheduler.batch: 0 is below" &&
-    [ ! -s out ] && ends 3 -s scheduler.bath=1 fifo &&
+tries 3 -s scheduler.batch=0 fifo && complained "scheduler.batch: 0 is below" &&
+    [ ! -s out ] && tries 3 -s scheduler.bath=1 fifo &&
     complained "unknown key"
 is $? "wrong options are told, and nothing is tried"
-ends 3 -j -s scheduler.batch=0 fifo && "$json" <out && said '"mistakes":['
+tries 3 -j -s scheduler.batch=0 fifo && "$json" <out && said '"mistakes":['
 is $? "wrong options as JSON"
 echo 'scheduler: {plugin: fifo, batch: 3}' >fifo.yaml
-ends 0 -c fifo.yaml -o sched_starts fifo
+tries 0 -c fifo.yaml -o sched_starts fifo
 is $? "options in a file"
-ends 3 -c fifo.yaml sched_steal &&
+tries 3 -c fifo.yaml sched_steal &&
     complained "fifo.yaml: it does not choose this plugin" && [ ! -s out ] &&
-    ends 3 -c nowhere.yaml fifo && complained "nowhere.yaml: cannot be read"
+    tries 3 -c nowhere.yaml fifo && complained "nowhere.yaml: cannot be read"
 is $? "a file that chooses another plugin is wrong"
 echo 'channels: {a: {plugin: list}, b: {plugin: ring, capacity: 0}}' >ring.yaml
-ends 0 -q -c ring.yaml -o chan_holds_what_it_says chan_ring &&
-    MOIRAI_CONFIG=nowhere.yaml ends 0 -o chan_starts chan_ring
+tries 0 -q -c ring.yaml -o chan_holds_what_it_says chan_ring &&
+    MOIRAI_CONFIG=nowhere.yaml tries 0 -o chan_starts chan_ring
 is $? "options of a channel"
 
 # --- modules that cannot be loaded -----------------------------------------
@@ -120,7 +92,7 @@ if [ ! -e "$broken/sched_good.so" ]; then
 fi
 # refused MODULE WHAT: is it refused, with these words?
 refused() {
-    ends 1 "$broken/$1.so" && said "seen: $broken/$1.so cannot be used: $2" &&
+    tries 1 "$broken/$1.so" && said "seen: $broken/$1.so cannot be used: $2" &&
         said "0 kept, 1 broken" && [ ! -s err ]
     is $? "$1: $2"
 }
@@ -131,14 +103,14 @@ refused sched_noslot 'it lacks the function "pop"'
 refused sched_wrongkind "its file's name says scheduler, its constant says"
 refused sched_undefined "undefined symbol"
 refused chan_bothways "it says it is concurrent, but its ring works under"
-ends 1 "$broken/sched_cannot.so" && said "there is no moon tonight"
+tries 1 "$broken/sched_cannot.so" && said "there is no moon tonight"
 is $? "one that cannot run here is not tried"
-ends 1 "$broken/sched_good.so" && said "seen: it returned -1: never started" &&
+tries 1 "$broken/sched_good.so" && said "seen: it returned -1: never started" &&
     said "because: init (workers: 1) returned -1: never started" &&
     said "1 kept, 1 broken, 2 that do not concern it, 15 that could not be"
 is $? "of one that does not start nothing else is said"
-MOIRAI_PLUGIN_PATH=$broken ends 1 -o sched_starts good &&
-    ends 1 -o sched_starts -j "$broken/sched_good.so" && "$json" <out &&
+MOIRAI_PLUGIN_PATH=$broken tries 1 -o sched_starts good &&
+    tries 1 -o sched_starts -j "$broken/sched_good.so" && "$json" <out &&
     said '"result":"broken","seen":"it returned -1: never started"'
 is $? "a module by its name, and as JSON"
 
@@ -152,7 +124,7 @@ fails() {
     module=$2
     seen=$3
     shift 3
-    ends 1 -q -s "$setting" "$broken/$module.so" && ok=0 || ok=1
+    tries 1 -q -s "$setting" "$broken/$module.so" && ok=0 || ok=1
     for promise in "$@"; do
         said "again: -o $promise" || ok=1
     done
@@ -167,8 +139,8 @@ chan() {
     shift
     fails channels.plugins-test.fault="$fault" chan_wrong "$@"
 }
-ends 0 -q "$broken/sched_wrong.so" && ends 0 -q "$broken/stack_wrong.so" &&
-    ends 0 -q "$broken/chan_wrong.so"
+tries 0 -q "$broken/sched_wrong.so" && tries 0 -q "$broken/stack_wrong.so" &&
+    tries 0 -q "$broken/chan_wrong.so"
 is $? "without a fault they keep their promises"
 
 none="gets? (none|nothing)|says to worker . that there is none"
@@ -249,7 +221,7 @@ hangs() {
     shift 3
     ok=0
     for promise in "$@"; do
-        ends 1 -t 1 -s "$setting" -o "$promise" "$broken/$module.so" &&
+        tries 1 -t 1 -s "$setting" -o "$promise" "$broken/$module.so" &&
             said "seen: $seen" || ok=1
     done
     is $ok "$module: ${setting##*=} breaks $*"
@@ -262,7 +234,7 @@ hangs channels.plugins-test.fault=hangs chan_wrong \
     "pop did not return, until 1 seconds had passed" chan_holds_what_it_says
 hangs channels.plugins-test.fault=hangs chan_wrong \
     "it was not done when 1 seconds had passed" chan_keeps_deadlines
-ends 1 -s channels.plugins-test.fault=promises -o chan_knows_what_it_can \
+tries 1 -s channels.plugins-test.fault=promises -o chan_knows_what_it_can \
     "$broken/chan_wrong.so" && said 'a push will succeed, and it did not'
 is $? "chan_wrong: promises breaks chan_knows_what_it_can"
 echo "1..$n"
