@@ -2,15 +2,20 @@
 /*
  * moirai/io_ops.h - asking the kernel, and hearing when it is done.
  *
- * An I/O plugin submits operations and reports how each ended; an idle worker
- * waits in it instead of sleeping. The core keeps everything that a task sees:
+ * An I/O plugin takes requests and reports how each ended; an idle worker waits
+ * in it instead of sleeping. The core keeps everything that a task sees:
  * deadlines, cancellation, which task to wake, buffers' lifetimes, and the
  * blocking pool for what a backend cannot do.
  *
- * Parts:   a backend (state) per runtime and a ring (ring) per worker, both
- *          the core's memory, zeroed, of the sizes below, 128-byte aligned.
- * Thread:  submit, cancel, wait and flush on a ring are its worker's, one at a
- *          time; wake from any thread. init and fini while no worker runs.
+ * Parts:   a backend (state) per runtime and a ring (ring) per place of a
+ *          worker, both the core's memory, zeroed, of the sizes below,
+ *          128-byte aligned. A place is brought to life by one thread after
+ *          another, so a ring must not be tied to a thread.
+ * Thread:  every function gets the ring of the worker that calls it; any number
+ *          of workers may be in any of them at once, on the same descriptor
+ *          too. A ring's own submit, cancel, forget and wait are called by one
+ *          thread at a time; its flush also by others (see flush). wake from
+ *          any thread. init and fini while no worker runs.
  * Locks:   the core holds none. Only wait may block, and only as told.
  * Owner:   a request is the backend's from a submit that returned 0 until its
  *          `done` was called, exactly once. Its descriptor, buffers and
@@ -18,13 +23,15 @@
  *          a task's frame be read into. A request's memory is the core's and
  *          never moves; links and marks inside it spare the backend any
  *          allocation.
- * Order:   requests on one descriptor and direction end in any order, unless
- *          linked. What the kernel wrote is visible to `done`.
+ * Order:   requests on one descriptor and direction are served in the order in
+ *          which they were submitted, each as a whole; the two directions do
+ *          not wait for one another. What the kernel wrote is visible to
+ *          `done`.
  * Errors:  `result` is what the system call would return, negative errno for
  *          a failure, never -EAGAIN: the backend then waits and tries again.
  *          -ECANCELED: cancelled before it had an effect; a request that had
- *          one says so by its count. -ENOSYS or -EOPNOTSUPP from submit: this
- *          backend cannot; the core takes the blocking pool.
+ *          one says so by its count. A part of what was asked for is a result
+ *          as any other: the core asks for the rest.
  */
 #ifndef MOIRAI_IO_OPS_H
 #define MOIRAI_IO_OPS_H
@@ -59,28 +66,24 @@ enum moirai_io_op {
 };
 
 /* What a backend can do, beyond MOIRAI_IO_POLL, which each must. */
-#define MOIRAI_IO_SOCKETS 1u        /* RECV, SEND, ACCEPT, CONNECT */
+#define MOIRAI_IO_SOCKETS 1u        /* RECV, SEND, ACCEPT, CONNECT; READ and
+                                     * WRITE of what can be polled */
 #define MOIRAI_IO_FILES 2u          /* READ, WRITE on files without blocking */
 #define MOIRAI_IO_PATHS 4u          /* OPEN, CLOSE, STAT, FSYNC */
-#define MOIRAI_IO_MULTISHOT 8u      /* MOIRAI_IO_AGAIN */
-#define MOIRAI_IO_BUFFERS 16u       /* buffers_set; MOIRAI_IO_PICK */
-#define MOIRAI_IO_LINKS 32u         /* MOIRAI_IO_LINK */
+#define MOIRAI_IO_SHARED 8u         /* results of all rings come out of any
+                                     * ring's flush and wait: one waits for
+                                     * all, other idle workers sleep elsewhere.
+                                     * Without: each ring's come out of its
+                                     * own, and every idle worker waits in it */
 #define MOIRAI_IO_SIM 64u           /* runs on the simulator's clock */
-
-/* Marks of a request. */
-#define MOIRAI_IO_AGAIN 1u          /* go on: `done` is called for each result,
-                                     * `more` set in all but the last */
-#define MOIRAI_IO_PICK 2u           /* the backend picks one of its buffers */
-#define MOIRAI_IO_LINK 4u           /* the next submitted starts when this one
-                                     * has succeeded, else ends -ECANCELED */
 
 struct moirai_io_request {
     /* The core's; constant while the backend owns the request. */
     uint32_t op;                    /* enum moirai_io_op */
-    uint32_t marks;                 /* MOIRAI_IO_AGAIN, ... */
-    int32_t fd;
+    int32_t fd;                     /* nonblocking, unless it is a file */
     int32_t other_fd;
-    uint32_t events;                /* POLLIN, POLLOUT, POLLRDHUP, POLLPRI */
+    uint32_t events;                /* POLLIN, POLLOUT, POLLRDHUP, POLLPRI; all
+                                     * report POLLERR and POLLHUP */
     uint32_t flags;                 /* MSG_..., O_..., as the operation takes */
     uint32_t mode;
     uint32_t count;                 /* of parts */
@@ -88,18 +91,17 @@ struct moirai_io_request {
     int64_t offset;
     uint64_t length;
     const char *path;
-    struct sockaddr *address;       /* connect, send: read; others: filled */
+    struct msghdr *message;         /* RECV, SEND: instead of parts; or NULL */
+    struct sockaddr *address;       /* connect: read; accept: filled */
     socklen_t *address_size;
 
-    /* Told once per result, on the thread and from inside the wait, flush or
-     * cancel of the ring that took the request. Must not block; may submit.
-     * buffer: with MOIRAI_IO_PICK the number of the buffer that was filled,
-     * given back by buffer_put; else 0. */
-    void (*done)(struct moirai_io_request *request, int64_t result,
-                 uint32_t buffer, bool more);
+    /* Tells the result, once, on the thread of a worker, from inside its wait,
+     * flush, cancel or forget, with none of the backend's locks held: the
+     * memory of the request may be gone when it returns. Does not block. */
+    void (*done)(struct moirai_io_request *request, int64_t result);
     void *owner;                    /* the core's */
 
-    /* The backend's while it owns the request; zeroed at submit. */
+    /* The backend's while it owns the request; zeroed by the core. */
     void *link[2];
     uint64_t mark[2];
 };
@@ -129,38 +131,41 @@ struct moirai_io_ops {
     void (*ring_fini)(void *state, void *ring);
 
     /* Required. Takes a request; it may start at once or with the next flush
-     * or wait. 0, -ENOSYS, -EOPNOTSUPP, -EBADF, -ENOMEM. */
-    int (*submit)(void *state, void *ring, struct moirai_io_request *request);
+     * or wait. 0: `done` will tell. 1: it has ended at once, *result says how,
+     * and `done` is not called. -ENOSYS or -EOPNOTSUPP: this backend cannot do
+     * that (with that descriptor); the core takes the blocking pool. -EBADF,
+     * -ENOMEM, -EMFILE: it failed. */
+    int (*submit)(void *state, void *ring, struct moirai_io_request *request,
+                  int64_t *result);
 
-    /* Required. Asks that a request of this ring end soon; `done` tells how it
-     * ended. Not an error if it has just ended. */
+    /* Required. Asks that a request, of whichever ring, end soon; `done` tells
+     * how it ended, perhaps in here. Another worker may be telling it just now
+     * or may have told it: the request's memory stays until this returns. */
     void (*cancel)(void *state, void *ring,
                    struct moirai_io_request *request);
 
     /* Required. Starts what was submitted and reports what has ended, without
-     * waiting. Called now and then by a worker that has other work. How many
-     * results were reported. */
+     * waiting. Called now and then by a worker that has other work. Another
+     * worker may call it for a ring whose own is stuck in a task, also at the
+     * same time as that; whoever finds it busy returns 0. How many results
+     * were reported. */
     size_t (*flush)(void *state, void *ring);
 
     /* Required. As flush, but if nothing has ended, waits for it until
      * deadline_ns on the host's clock (INT64_MAX: without end) or until wake.
-     * A wake that came before counts. How many results were reported. */
+     * A wake that came before counts. May return early. With
+     * MOIRAI_IO_SHARED one worker at a time. How many results were reported. */
     size_t (*wait)(void *state, void *ring, int64_t deadline_ns);
 
     /* Required. Ends the ring's wait, or its next one. Any thread; does not
      * block; several wakes may count as one. */
     void (*wake)(void *state, void *ring);
 
-    /* Required. The descriptor is about to be closed by somebody: every
-     * request on it, on any ring, ends with -ECANCELED, and a later descriptor
-     * of the same number is a different one. Any worker. */
-    void (*forget)(void *state, int fd);
-
-    /* Optional; needed for MOIRAI_IO_BUFFERS. Lends n buffers of `size` bytes
-     * each, from `first` on, until ring_fini; and gives one back. */
-    int (*buffers_set)(void *state, void *ring, void *first, size_t size,
-                       uint32_t n);
-    void (*buffer_put)(void *state, void *ring, uint32_t buffer);
+    /* Required. The descriptor is about to be closed, by the caller or, if
+     * `closing` is set, in here: every request on it, of any ring, ends with
+     * -ECANCELED soon, unless it had an effect, and a later descriptor of the
+     * same number is a different one. What close said, or 0. */
+    int (*forget)(void *state, void *ring, int fd, bool closing);
 
     /* Optional. A descriptor that is readable when some ring has something to
      * report, so that a foreign event loop can drive the runtime. -1: none. */

@@ -192,17 +192,3 @@ TEST(descriptor, of_a_transport_has_functions_that_belong_together)
     HAS(ops.peer);
     CHECK_STR(flaw(MOIRAI_TRAN, &ops), "");
 }
-
-TEST(descriptor, of_an_io_backend_has_functions_that_belong_together)
-{
-    struct moirai_io_ops ops;
-
-    memset(&ops, 0, sizeof ops);
-    CHECK_STR(flaw(MOIRAI_IO, &ops), "");
-    ops.flags = MOIRAI_IO_BUFFERS;
-    CHECK_STR(flaw(MOIRAI_IO, &ops), "it says it takes buffers, but has no "
-                                     "buffers_set and buffer_put");
-    HAS(ops.buffers_set);
-    HAS(ops.buffer_put);
-    CHECK_STR(flaw(MOIRAI_IO, &ops), "");
-}
