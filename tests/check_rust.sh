@@ -48,6 +48,7 @@ questions() {
         reduce scan sort cpu ;;
     tokio) echo spawn-cold spawn-warm fib ring-2 ring-100 ring-10000 \
         ring-100000 pingpong chan chan-batch select mutex wake tail parked idle start cpu ;;
+    tokio-rayon) echo mixed-fork mixed-1ms mixed-10ms mixed-100ms ;;
     tokio-*) echo mutex ;;
     esac
 }
@@ -57,6 +58,7 @@ metrics() {
     case $1 in
     wake) echo p50_ns p99_ns ;;
     tail) echo p50_ns p999_ns ;;
+    mixed-*) echo compute_ns wait_ns p50_ns p99_ns ;;
     parked) echo create_ns bytes wake_ns ;;
     idle) echo cpu_us ;;
     *) echo ns ;;
@@ -98,7 +100,7 @@ ok() {
 }
 
 for program in async-channel async-channel-threads crossbeam flume \
-    flume-threads rayon tokio tokio-parking-lot tokio-std-mutex
+    flume-threads rayon tokio tokio-parking-lot tokio-rayon tokio-std-mutex
 do
     ask_all "$program"
     ok $? "$program answers all its questions"

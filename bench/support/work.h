@@ -22,7 +22,8 @@ enum {
     WORK_STEPS_20NS = 12,           /* irregular: every iteration */
     WORK_STEPS_100NS = 60,          /* skewed, nested: a leaf */
     WORK_STEPS_2000NS = 1200,       /* irregular: one iteration in 64 more */
-    WORK_STEPS_100US = 60000,       /* tail: a piece */
+    WORK_STEPS_5US = 3000,          /* mixed: after a sleep */
+    WORK_STEPS_100US = 60000,       /* tail, mixed: a piece */
     WORK_STEPS_100MS = 60000000     /* cpu */
 };
 

@@ -54,6 +54,10 @@ var questions = map[string]func(b bench){
 	"idle":              idle,
 	"expected":          expected,
 	"tail":              tail,
+	"mixed-fork":        func(b bench) { mixed(b, 10, true) },
+	"mixed-1ms":         func(b bench) { mixed(b, 10, false) },
+	"mixed-10ms":        func(b bench) { mixed(b, 100, false) },
+	"mixed-100ms":       func(b bench) { mixed(b, 1000, false) },
 }
 
 func fail(format string, args ...any) {

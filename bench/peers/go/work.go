@@ -13,6 +13,7 @@ const (
 	steps20ns  = 12
 	steps100ns = 60
 	steps2us   = 1200
+	steps5us   = 3000
 	steps100us = 60000
 	steps100ms = 60000000
 )

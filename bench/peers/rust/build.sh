@@ -38,7 +38,7 @@ chmod -R u+w "$build/package"
 rustc --version >"$build/compiler"
 
 for library in async-channel async-channel-threads crossbeam flume \
-    flume-threads rayon tokio tokio-parking-lot tokio-std-mutex
+    flume-threads rayon tokio tokio-parking-lot tokio-rayon tokio-std-mutex
 do
     ln -f "$build/target/release/peers" "$build/$library"
 done

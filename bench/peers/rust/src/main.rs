@@ -27,6 +27,7 @@ fn main() {
         Some("rayon") => peers::rayon::answer,
         Some("tokio") => peers::tokio::answer,
         Some("tokio-parking-lot") => peers::tokio_parking_lot::answer,
+        Some("tokio-rayon") => peers::tokio_rayon::answer,
         Some("tokio-std-mutex") => peers::tokio_std_mutex::answer,
         _ => {
             eprintln!("{path}: not the name of a library");

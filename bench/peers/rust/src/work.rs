@@ -4,6 +4,7 @@
 pub const STEPS_20NS: u32 = 12;
 pub const STEPS_100NS: u32 = 60;
 pub const STEPS_2000NS: u32 = 1200;
+pub const STEPS_5US: u32 = 3000;
 pub const STEPS_100US: u32 = 60_000;
 pub const STEPS_100MS: u32 = 60_000_000;
 

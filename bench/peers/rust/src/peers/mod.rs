@@ -9,4 +9,5 @@ pub mod flume_threads;
 pub mod rayon;
 pub mod tokio;
 pub mod tokio_parking_lot;
+pub mod tokio_rayon;
 pub mod tokio_std_mutex;

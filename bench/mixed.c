@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mixed.c - tasks that wait beside tasks that compute all the time.
+ *
+ * The waiting half: 16 tasks that sleep for 1 ms at a time, compute for 5 us,
+ * and note how late they went on. The computing half: four tasks for each
+ * worker that yield between two turns; the question's name says what a turn is:
+ * a tree of forks with leaves of 2 us (fork), or 1, 10 or 100 ms of computing.
+ *
+ *   compute_ns  the workers' time for 100 us of computing
+ *   wait_ns     for one sleep with what follows it
+ *   p50_ns, p99_ns  how late
+ */
+#include <string.h>
+#include <time.h>
+
+#include "task.h"
+#include "work.h"
+
+#define WAITERS 16
+#define BUSY_TASKS 4                /* for each worker */
+#define PERIOD_NS MOIRAI_MS
+#define LONG_NS 1e9                 /* of the whole, at scale 1 */
+#define PIECE_LEAVES 50             /* of 2 us */
+
+struct mixed {
+    unsigned pieces;                /* of 100 us in a turn */
+    bool forks;
+    size_t most;                    /* sleeps of a task */
+    bool over;                      /* atomic */
+};
+
+struct busy {
+    struct mixed *mixed;
+    size_t pieces;                  /* done */
+};
+
+struct waiter {
+    struct mixed *mixed;
+    double *late;
+    size_t n;
+};
+
+static bool is_over(const struct mixed *mixed)
+{
+    return __atomic_load_n(&mixed->over, __ATOMIC_RELAXED);
+}
+
+/* --- computing ------------------------------------------------------------ */
+
+struct tree {
+    unsigned leaves;
+    uint64_t sum;
+};
+
+static int walk_tree(void *arg)
+{
+    struct tree *tree = arg;
+    struct tree left = { tree->leaves / 2, 0 };
+    struct tree right = { tree->leaves - left.leaves, 0 };
+    struct moirai_frame fork;
+
+    if (tree->leaves == 1) {
+        tree->sum = work_burn(1, WORK_STEPS_2000NS);
+        return 0;
+    }
+    moirai_fork(&fork, walk_tree, &left);
+    walk_tree(&right);
+    moirai_join(&fork);
+    tree->sum = left.sum + right.sum;
+    return 0;
+}
+
+static void compute_piece(const struct mixed *mixed)
+{
+    struct tree tree = { PIECE_LEAVES, 0 };
+
+    if (mixed->forks)
+        walk_tree(&tree);
+    else
+        tree.sum = work_burn(1, WORK_STEPS_100US);
+    bench_expect("computing", tree.sum != 0, 1);
+}
+
+static int keep_busy(void *arg)
+{
+    struct busy *busy = arg;
+    const struct mixed *mixed = busy->mixed;
+
+    while (!is_over(mixed)) {
+        for (unsigned i = 0; i < mixed->pieces && !is_over(mixed); i++) {
+            compute_piece(mixed);
+            busy->pieces++;
+        }
+        moirai_yield();
+    }
+    return 0;
+}
+
+/* --- waiting -------------------------------------------------------------- */
+
+static int sleep_and_look(void *arg)
+{
+    struct waiter *waiter = arg;
+
+    do {
+        int64_t end = moirai_after(PERIOD_NS);
+
+        bench_need(moirai_sleep_until(end), "sleep");
+        waiter->late[waiter->n++] = (double)(moirai_now() - end);
+        bench_expect("work", work_burn(1, WORK_STEPS_5US) != 0, 1);
+    } while (waiter->n < waiter->mixed->most && !is_over(waiter->mixed));
+    return 0;
+}
+
+/* --- both ----------------------------------------------------------------- */
+
+static void rest_for(double ns)
+{
+    struct timespec span = { .tv_sec = (time_t)(ns / 1e9) };
+
+    span.tv_nsec = (long)(ns - (double)span.tv_sec * 1e9);
+    while (nanosleep(&span, &span) != 0)
+        continue;
+}
+
+static void report(const struct bench *bench, const struct busy *busy,
+                   const struct waiter *waiters, double ns)
+{
+    size_t pieces = 0;
+    size_t n = 0;
+    double *late;
+
+    for (unsigned i = 0; i < BUSY_TASKS * bench->workers; i++)
+        pieces += busy[i].pieces;
+    for (unsigned i = 0; i < WAITERS; i++)
+        n += waiters[i].n;
+    late = bench_alloc(n * sizeof *late);
+    n = 0;
+    for (unsigned i = 0; i < WAITERS; i++) {
+        memcpy(late + n, waiters[i].late, waiters[i].n * sizeof *late);
+        n += waiters[i].n;
+    }
+    pieces = pieces > 0 ? pieces : 1;
+    bench_print("compute_ns", ns * bench->workers / (double)pieces);
+    bench_print("wait_ns", ns * WAITERS / (double)n);
+    bench_print("p50_ns", bench_percentile(late, n, 0.5));
+    bench_print("p99_ns", bench_percentile(late, n, 0.99));
+}
+
+static void mix(const struct bench *bench, unsigned pieces, bool forks)
+{
+    struct moirai_runtime *runtime = bench_start(bench, NULL);
+    struct moirai_scope *all = moirai_runtime_scope(runtime);
+    double ns = LONG_NS * bench->scale;
+    struct mixed mixed = { pieces, forks, (size_t)(ns / PERIOD_NS) + 2, false };
+    struct busy *busy = bench_alloc(BUSY_TASKS * bench->workers
+                                    * sizeof *busy);
+    struct waiter waiters[WAITERS];
+    int64_t start = bench_clock();
+
+    for (unsigned i = 0; i < BUSY_TASKS * bench->workers; i++) {
+        busy[i].mixed = &mixed;
+        bench_need(moirai_spawn(all, keep_busy, &busy[i]), "a task");
+    }
+    for (unsigned i = 0; i < WAITERS; i++) {
+        waiters[i] = (struct waiter){ .mixed = &mixed };
+        waiters[i].late = bench_alloc(mixed.most * sizeof(double));
+        bench_need(moirai_spawn(all, sleep_and_look, &waiters[i]), "a task");
+    }
+    rest_for(ns);
+    __atomic_store_n(&mixed.over, true, __ATOMIC_RELAXED);
+    ns = (double)(bench_clock() - start);
+    bench_stop(runtime);
+    report(bench, busy, waiters, ns);
+}
+
+static void mixed_fork(const struct bench *bench)
+{
+    mix(bench, 10, true);
+}
+
+static void mixed_1ms(const struct bench *bench)
+{
+    mix(bench, 10, false);
+}
+
+static void mixed_10ms(const struct bench *bench)
+{
+    mix(bench, 100, false);
+}
+
+static void mixed_100ms(const struct bench *bench)
+{
+    mix(bench, 1000, false);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bench_question questions[] = {
+        { "mixed-fork", mixed_fork },
+        { "mixed-1ms", mixed_1ms },
+        { "mixed-10ms", mixed_10ms },
+        { "mixed-100ms", mixed_100ms },
+        { NULL, NULL },
+    };
+
+    return bench_main(argc, argv, questions);
+}
