@@ -37,6 +37,7 @@ bool mo_machine_flat(struct mo_machine *machine, const uint32_t *numbers,
 {
     machine->pu_count = machine->core_count = machine->allowed = n;
     machine->package_count = machine->node_count = 1;
+    machine->flat = true;
     if (!mo_machine_reserve(machine))
         return false;
     for (uint32_t i = 0; i < n; i++)

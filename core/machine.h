@@ -38,6 +38,7 @@ struct mo_machine_part {
 struct mo_machine {
     const char *source;             /* who says so; constant, or the caller's */
     bool real;                      /* threads can be bound to its pus */
+    bool flat;                      /* nobody told what it is made of */
     uint32_t pu_count, core_count, package_count;
     uint32_t node_count, cache_count;
     uint32_t allowed;               /* pus that this process may use */

@@ -34,9 +34,16 @@
 #define KEPT 256                    /* stacks of a class that a node is sent;
                                      * more go back to the plugin */
 
-/* Distances from a node that are less than that to `to`. */
-static uint32_t ring_of(const struct mo_machine *machine, uint32_t from,
-                        uint32_t to)
+bool mo_near_matters(const struct mo_seats *seats,
+                     const struct moirai_sched_ops *sched)
+{
+    return seats->each != NULL && seats->machine.node_count >= 2
+        && (sched->flags & MOIRAI_SCHED_NODES) != 0;
+}
+
+/* That many distances from a node are less than that to `to`. */
+uint32_t mo_near_ring(const struct mo_machine *machine, uint32_t from,
+                      uint32_t to)
 {
     uint32_t far = mo_machine_distance(machine, from, to);
     uint32_t rings = 0;
@@ -61,7 +68,7 @@ static void rank(const struct moirai_runtime *rt, struct mo_near *near,
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < seats->machine.node_count; i++)
-        near->ring[i] = (uint8_t)ring_of(&seats->machine, node, i);
+        near->ring[i] = (uint8_t)mo_near_ring(&seats->machine, node, i);
     for (uint32_t ring = 0; ring < MO_NEAR_RINGS; ring++) {
         for (uint32_t i = 0; i < rt->staff.most; i++)
             if (near->ring[mo_seats_of(seats, i)->node] == ring)
@@ -88,8 +95,7 @@ int mo_near_open(struct moirai_runtime *rt, struct moirai_sched_env *env)
     uint32_t n = seats->machine.node_count;
     bool fine;
 
-    if (seats->each == NULL || n < 2
-        || (rt->sched->flags & MOIRAI_SCHED_NODES) == 0)
+    if (!mo_near_matters(seats, rt->sched))
         return 0;
     rt->near = mo_mem_alloc(n * sizeof *rt->near, MO_CACHE_LINE);
     rt->node_of = mo_mem_alloc(rt->staff.most * sizeof *rt->node_of, 8);

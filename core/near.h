@@ -25,6 +25,15 @@ struct mo_near {
     uint32_t kept[MOIRAI_STACK_CLASSES];    /* how many those are */
 };
 
+/* Are workers with these seats, under that scheduler, told apart by nodes? */
+bool mo_near_matters(const struct mo_seats *seats,
+                     const struct moirai_sched_ops *sched);
+
+/* Which ring of those around node `from` has node `to`: less than
+ * MO_NEAR_RINGS; 0 is the node itself. */
+uint32_t mo_near_ring(const struct mo_machine *machine, uint32_t from,
+                      uint32_t to);
+
 /* If workers are on several nodes and the scheduler wants to know, sets
  * rt->near; and fills in what `env` says of nodes. 0 or -ENOMEM. */
 int mo_near_open(struct moirai_runtime *rt, struct moirai_sched_env *env);

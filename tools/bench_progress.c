@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define LINE 160
 #define COLUMNS 80                  /* if the terminal does not tell */
@@ -46,11 +47,11 @@ void bench_progress_match(struct bench_progress *p)
 
 static int columns(void)
 {
-    struct winsize size;
+    int n = tool_columns(STDERR_FILENO);
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    if (n == 0)
         return COLUMNS;
-    return size.ws_col < LINE ? size.ws_col : LINE;
+    return n < LINE ? n : LINE;
 }
 
 /* Puts the text in place of what stands on the line, cut to fit. */

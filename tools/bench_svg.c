@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "text.h"
+#include "svg.h"
 #include "tool.h"
 
 #define WIDTH 800
@@ -38,27 +38,6 @@ struct panel {
     bool log;
     int y;
 };
-
-static void put(FILE *file, const char *text)
-{
-    size_t left = strlen(text);
-
-    while (left > 0) {
-        size_t n = mo_text_utf8(text, left);
-        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;"
-                             : *text == '&' ? "&amp;" : NULL;
-
-        if (n == 0 || (unsigned char)*text < 0x20)
-            entity = "?";
-        n = n > 0 ? n : 1;
-        if (entity != NULL)
-            fputs(entity, file);
-        else
-            fwrite(text, 1, n, file);
-        text += n;
-        left -= n;
-    }
-}
 
 /* Where a logarithmic axis begins, so that the shortest bar is still one. */
 static double lowest(const struct panel *p)
@@ -117,8 +96,8 @@ static void put_tick(const struct panel *p, double value, FILE *file)
             "y2=\"%d\"/>\n<text class=\"small\" x=\"%.1f\" y=\"%d\" "
             "text-anchor=\"middle\">", x, p->y + HEAD, x, bottom + 4, x,
             bottom + 17);
-    put(file, bench_show_short(number, p->m->question->metrics[p->metric],
-                               value));
+    svg_put(file, bench_show_short(number, p->m->question->metrics[p->metric],
+                                   value));
     fputs("</text>\n", file);
 }
 
@@ -157,7 +136,7 @@ static void put_bar(const struct panel *p, size_t i, FILE *file)
 
     fprintf(file, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">", LEFT - 8,
             y + 15);
-    put(file, e->who->title);
+    svg_put(file, e->who->title);
     fprintf(file, "</text>\n<rect class=\"%s\" x=\"%d\" y=\"%d\" "
             "width=\"%.1f\" height=\"%d\"/>\n", kinds[e->who->kind], LEFT,
             y + 3, at(p, s.median) - LEFT, ROW - 6);
@@ -165,7 +144,7 @@ static void put_bar(const struct panel *p, size_t i, FILE *file)
             "%dv8\"/>\n", low, y + ROW / 2, high, low, y + ROW / 2 - 4, high,
             y + ROW / 2 - 4);
     fprintf(file, "<text x=\"%.1f\" y=\"%d\">", high + 6, y + 15);
-    put(file, bench_show(number, metric, s.median));
+    svg_put(file, bench_show(number, metric, s.median));
     if (!s.ranked)
         fputs(" (other regime)", file);
     fputs("</text>\n", file);
@@ -180,7 +159,7 @@ static void put_panel(const struct panel *p, FILE *file)
             p->y + 19, p->m->workers, p->m->workers > 1 ? "s" : "");
     if (q->metric_count > 1) {
         fputs(", ", file);
-        put(file, q->metrics[p->metric]);
+        svg_put(file, q->metrics[p->metric]);
     }
     if (regime != BENCH_ANY)
         fprintf(file, ", %s cache lines", bench_regime_name(regime));
@@ -206,7 +185,7 @@ static void put_head(const struct bench_question *q, int high, FILE *file)
     fprintf(file, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
             "height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>",
             WIDTH, high, WIDTH, high);
-    put(file, q->title);
+    svg_put(file, q->title);
     fputs("</title>\n<style>\n"
           "text { font: 13px sans-serif; fill: #222; }\n"
           ".title { font-size: 18px; font-weight: bold; }\n"
@@ -230,9 +209,9 @@ static void put_head(const struct bench_question *q, int high, FILE *file)
           "}\n</style>\n", file);
     fprintf(file, "<rect class=\"ground\" width=\"%d\" height=\"%d\"/>\n"
             "<text class=\"title\" x=\"16\" y=\"26\">", WIDTH, high);
-    put(file, q->title);
+    svg_put(file, q->title);
     fputs("</text>\n<text class=\"small\" x=\"16\" y=\"45\">", file);
-    put(file, q->what);
+    svg_put(file, q->what);
     fputs("</text>\n<text class=\"small\" x=\"16\" y=\"61\">shorter is better; "
           "whiskers: least and greatest of the rounds</text>\n", file);
 }
@@ -264,7 +243,6 @@ static int write_plot(const char *path, const struct bench_question *q,
                       const struct panel *panels, size_t n)
 {
     FILE *file = fopen(path, "w");
-    bool bad;
 
     if (file == NULL)
         return errno;
@@ -272,10 +250,7 @@ static int write_plot(const char *path, const struct bench_question *q,
     for (size_t i = 0; i < n; i++)
         put_panel(&panels[i], file);
     fputs("</svg>\n", file);
-    bad = ferror(file) != 0;
-    if (fclose(file) != 0 || bad)
-        return errno != 0 ? errno : EIO;
-    return 0;
+    return svg_close(file);
 }
 
 static bool plot(const struct bench *b, const struct bench_question *q,

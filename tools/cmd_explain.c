@@ -21,7 +21,6 @@
 #include "where.h"
 #include "why.h"
 
-#define WIDTH 78
 #define NAME_MAX_BYTES 100
 
 struct explain {
@@ -43,33 +42,6 @@ static const char *where(const struct mo_plugin *p)
 
 /* --- for people --------------------------------------------------------- */
 
-/* Writes a paragraph that keeps `indent` blanks in front; its first line has
- * `column` already. */
-static void put_text(int indent, int column, const char *text)
-{
-    while (*text != '\0') {
-        size_t n = strcspn(text, " ");
-        char word[WHY_MAX];
-
-        if (column > indent && column + 1 + (int)n > WIDTH) {
-            printf("\n");
-            column = 0;
-        }
-        if (column < indent) {
-            printf("%*s", indent - column, "");
-            column = indent;
-        } else if (column > indent) {
-            column += printf(" ");
-        }
-        snprintf(word, sizeof word, "%.*s", (int)n, text);
-        tool_put(stdout, word);
-        column += (int)n;
-        text += n;
-        text += strspn(text, " ");
-    }
-    printf("\n");
-}
-
 static void put_workers(const struct explain *e)
 {
     char why[WHY_MAX];
@@ -79,10 +51,10 @@ static void put_workers(const struct explain *e)
     printf("%sworkers: %u%s\n", tool_bold(stdout), (unsigned)n,
            tool_plain(stdout));
     snprintf(line, sizeof line, "%s.", why);
-    put_text(2, 0, line);
+    tool_paragraph(TOOL_WIDTH, 2, 0, line);
     if (e->seated) {
         snprintf(line, sizeof line, "%s.", where_text(why, &e->seats));
-        put_text(2, 0, line);
+        tool_paragraph(TOOL_WIDTH, 2, 0, line);
     }
 }
 
@@ -106,15 +78,16 @@ static void put_section(const struct explain *e, const struct mo_chosen *c)
     }
     printf("\n");
     snprintf(line, sizeof line, "Because %s.", why_section(why, c));
-    put_text(2, 0, line);
+    tool_paragraph(TOOL_WIDTH, 2, 0, line);
     if (c == mo_setup_sched(e->s) && p != NULL && is_ranked(p->plugin->ops))
-        put_text(2, 0, "Tasks have ranks, by their priority or deadline: one "
-                 "of a low rank may wait for others as long as there are some. "
-                 "Who waits for a mutex lends its owner the priority.");
+        tool_paragraph(TOOL_WIDTH, 2, 0, "Tasks have ranks, by their priority "
+                       "or deadline: one of a low rank may wait for others as "
+                       "long as there are some. Who waits for a mutex lends "
+                       "its owner the priority.");
     if (c == mo_setup_stack(e->s) && p != NULL && e->tried) {
         snprintf(line, sizeof line, "Stacks are %s.",
                  why_guard(why, e->s, e->guard));
-        put_text(2, 0, line);
+        tool_paragraph(TOOL_WIDTH, 2, 0, line);
     }
 }
 
@@ -128,7 +101,8 @@ static void put_candidate(const struct explain *e, const struct mo_plugin *p)
                          (int)p->plugin->rank);
     tool_put(stdout, where(p));
     printf("\n");
-    put_text(column > 0 ? 13 : 0, 0, why_plugin(why, p, e->sections, e->n));
+    tool_paragraph(TOOL_WIDTH, column > 0 ? 13 : 0, 0,
+                   why_plugin(why, p, e->sections, e->n));
 }
 
 static void put_kind(const struct explain *e, const struct mo_plugins *set,
@@ -183,9 +157,9 @@ static void put_values(const struct explain *e)
             printf(" %s", text);
         printf("\n");
     }
-    put_text(2, 0, "Presets give way to the file, that to the environment "
-             "(the names in capitals), that to -s KEY=VALUE, and that to what "
-             "the program itself says.");
+    tool_paragraph(TOOL_WIDTH, 2, 0, "Presets give way to the file, that to "
+                   "the environment (the names in capitals), that to -s "
+                   "KEY=VALUE, and that to what the program itself says.");
 }
 
 static void put_ignored(void)

@@ -73,6 +73,26 @@ static const struct {
       "  -s, --set KEY=VALUE one key otherwise: -s runtime.workers=2\n"
       "\n"
       "Status: 3 FILE is wrong.\n" },
+    { "topo", cmd_topo, "draw the machine, and where workers sit",
+      "usage: moirai topo [-c FILE] [-s KEY=VALUE]... [-y MACHINE] [-o]\n"
+      "                   [--json | --svg [PICTURE]]\n"
+      "\n"
+      "Draws packages, nodes with their memory, caches, cores and hardware\n"
+      "threads, which of them this process may use, and what each worker of\n"
+      "the configuration would be bound to; as wide as the terminal. Without\n"
+      "FILE: $MOIRAI_CONFIG, or the presets.\n"
+      "\n"
+      "  -c, --config FILE   the configuration\n"
+      "  -s, --set KEY=VALUE one key otherwise: -s runtime.bind=spread\n"
+      "  -y, --synthetic MACHINE  one that is made up, in hwloc's words:\n"
+      "                      \"node:2 core:4 pu:2\"; as runtime.topology is\n"
+      "  -o, --order         whom each worker takes tasks from, the nearest\n"
+      "                      first\n"
+      "  -g, --svg           a picture, to PICTURE or standard output\n"
+      "  -j, --json          one JSON object\n"
+      "\n"
+      "Status: 1 the picture cannot be written, 3 FILE is wrong, or workers\n"
+      "cannot be bound so; the machine is drawn all the same.\n" },
     { "plugins", cmd_plugins, "list what can be plugged in",
       "usage: moirai plugins [-v] [--json] [-c FILE]\n"
       "\n"

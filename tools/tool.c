@@ -15,6 +15,9 @@
 
 #include "text.h"
 
+#define WIDTH_LEAST 20
+#define WIDTH_MOST 1000
+
 __attribute__((format(printf, 2, 0)))
 static void complain(const char *command, const char *format, va_list args)
 {
@@ -152,10 +155,8 @@ int tool_set(const char *command, const char *setting)
 }
 
 /* Character by character, so that it needs no memory. */
-void tool_put(FILE *file, const char *text)
+static void put_bytes(FILE *file, const char *text, size_t left)
 {
-    size_t left = strlen(text);
-
     while (left > 0) {
         size_t n = mo_text_utf8(text, left);
         char one[5] = "", shown[4 * sizeof one];
@@ -166,6 +167,34 @@ void tool_put(FILE *file, const char *text)
         text += n;
         left -= n;
     }
+}
+
+void tool_put(FILE *file, const char *text)
+{
+    put_bytes(file, text, strlen(text));
+}
+
+void tool_paragraph(int width, int indent, int column, const char *text)
+{
+    while (*text != '\0') {
+        size_t n = strcspn(text, " ");
+
+        if (column > indent && column + 1 + (int)n > width) {
+            printf("\n");
+            column = 0;
+        }
+        if (column < indent) {
+            printf("%*s", indent - column, "");
+            column = indent;
+        } else if (column > indent) {
+            column += printf(" ");
+        }
+        put_bytes(stdout, text, n);
+        column += (int)n;
+        text += n;
+        text += strspn(text, " ");
+    }
+    printf("\n");
 }
 
 static const char *code(FILE *file, const char *sequence)
@@ -194,9 +223,26 @@ const char *tool_green(FILE *file)
     return code(file, "\033[32m");
 }
 
+const char *tool_faint(FILE *file)
+{
+    return code(file, "\033[2m");
+}
+
 const char *tool_plain(FILE *file)
 {
     return code(file, "\033[0m");
+}
+
+int tool_width(void)
+{
+    const char *said = getenv("COLUMNS");
+    int columns = tool_columns(STDOUT_FILENO);
+    uint64_t n;
+
+    if (columns == 0 && said != NULL && mo_text_uint(said, &n) == 0)
+        columns = n < WIDTH_MOST ? (int)n : WIDTH_MOST;
+    return columns == 0 ? TOOL_WIDTH
+         : columns < WIDTH_LEAST ? WIDTH_LEAST : columns;
 }
 
 int tool_finish(int status)

@@ -62,11 +62,27 @@ int tool_set(const char *command, const char *setting);
 /* Writes `text` to `file` so that it cannot play tricks on a terminal. */
 void tool_put(FILE *file, const char *text);
 
+#define TOOL_WIDTH 78               /* of text that stays as it is */
+
+/* Writes a paragraph, as tool_put does, of at most `width` columns a line if
+ * its words allow, that keeps `indent` blanks in front; its first line has
+ * `column` already. */
+void tool_paragraph(int width, int indent, int column, const char *text);
+
 /* "\033[1m" and the like if `file` is a terminal that wants it, else "". */
 const char *tool_bold(FILE *file);
 const char *tool_red(FILE *file);
 const char *tool_green(FILE *file);
+const char *tool_faint(FILE *file);
 const char *tool_plain(FILE *file);
+
+/* Columns of the terminal that is open as `fd`; 0: it is none, or does not
+ * tell. */
+int tool_columns(int fd);
+
+/* How wide text may be: as the terminal is, else as COLUMNS says, else
+ * TOOL_WIDTH. */
+int tool_width(void);
 
 /* Pushes everything out. TOOL_FAILURE if standard output could not be
  * written, else `status`. */
@@ -86,6 +102,7 @@ int cmd_plugins_test(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_profile_stacks(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+int cmd_topo(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 

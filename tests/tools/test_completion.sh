@@ -75,6 +75,9 @@ if command -v bash >/dev/null; then
     done
     offers "$(long_options "plugins test")" plugins test -
     ok $? "bash: every option of plugins test"
+    offers "$(long_options topo)" topo -o - &&
+        offers "" topo -g fi && asked default
+    ok $? "bash: options that take no value here"
     offers stacks profile s
     ok $? "bash: what can be profiled"
     offers "$(long_options "plugins new")" plugins new - &&

@@ -161,7 +161,7 @@ _moirai_set() {
 }
 
 _moirai() {
-    local tool=$1 piece=${COMP_WORDS[COMP_CWORD]} first=1 command cur program
+    local tool=$1 piece=${COMP_WORDS[COMP_CWORD]} first=1 command cur before program
     local -a words=() at=()
 
     COMPREPLY=()
@@ -194,7 +194,10 @@ _moirai() {
         ((${#words[@]} - 2 > first)); then
         command+=" ${words[first + 1]}"
     fi
-    case ${words[${#words[@]} - 2]}:$cur in
+    before=${words[${#words[@]} - 2]}
+    # Letters that are followed by a value elsewhere.
+    [[ $command == topo && $before == -[go] ]] && before=''
+    case $before:$cur in
     -s:* | --set:*) _moirai_set "$tool" "$cur" "$piece" ;;
     *:--set=*) _moirai_set "$tool" "${cur#--set=}" "${piece#--set=}" ;;
     -c:* | --config:*) _moirai_files "$piece" 'yaml|yml' ;;
@@ -216,6 +219,7 @@ _moirai() {
     *)
         case $command in
         help) _moirai_offer "$cur" < <(_moirai_commands "$tool") ;;
+        topo) compopt -o default 2>/dev/null ;;
         check | config | explain) _moirai_files "$piece" 'yaml|yml' ;;
         profile) _moirai_offer "$cur" < <(printf '%s\n' stacks) ;;
         plugins) _moirai_offer "$cur" < <(printf '%s\n' new test) ;;
