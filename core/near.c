@@ -21,9 +21,8 @@
  * A task that has not waited has no stack, and is at home wherever it begins.
  * Tasks' own records, of 64 bytes or so, stay where they end.
  *
- * Whom to steal from: all that are equally far make a ring, in which one begins
- * anywhere; nearer rings come first. Nothing keeps a worker from the farthest
- * as long as there is work.
+ * Whom to steal from: all that are equally far make a ring, and nearer rings
+ * come first; victim.c goes round them.
  */
 #include "near.h"
 

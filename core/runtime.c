@@ -29,12 +29,14 @@
 #include "near.h"
 #include "os/sim.h"
 #include "pool.h"
+#include "queue.h"
 #include "scope.h"
 #include "staff.h"
 #include "stats.h"
 #include "task.h"
 #include "topo.h"
 #include "trace.h"
+#include "victim.h"
 #include "watch.h"
 
 /* The config of a simulating scheduler begins with one that is for the
@@ -158,35 +160,12 @@ static void free_worker(struct mo_worker *w)
 {
     mo_trace_fini(w);
     mo_depth_fini(w);
+    mo_victims_leave(w);
     if (w->slots != NULL)
         mo_mem_free(w->slots - 1);
     mo_mem_free(w->sites);
-    mo_mem_free(w->queue.worker);
+    mo_queue_close(&w->queue);
     mo_mem_free(w);
-}
-
-/* For tasks that have ranks: none goes before the one that yields unseen. */
-static struct moirai_task *pop_none(void *state, void *worker)
-{
-    (void)state;
-    (void)worker;
-    return NULL;
-}
-
-static void open_queue(struct moirai_runtime *rt, struct mo_queue_ops *queue)
-{
-    const struct moirai_sched_ops *ops = rt->sched;
-
-    queue->state = rt->sched_state;
-    queue->worker = mo_mem_alloc(ops->worker_size, MO_CACHE_LINE);
-    queue->push = ops->push;
-    queue->pop = ops->pop;
-    queue->pop_oldest = ops->pop_oldest != NULL ? ops->pop_oldest : ops->pop;
-    if (ops->flags & MOIRAI_SCHED_RANKED)
-        queue->pop_oldest = pop_none;
-    if (ops->flags & MOIRAI_SCHED_DEQUE)
-        queue->local = queue->onto = queue->worker;
-    queue->alone = rt->staff.most == 1;
 }
 
 static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
@@ -205,14 +184,12 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
             || mo_race_on();
     if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
-    open_queue(rt, &w->queue);
-    mo_near_place(w);
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
     slots = mo_mem_alloc((MO_FORK_SLOTS + 2) * sizeof *slots, MO_CACHE_LINE);
     if (slots != NULL)
         mo_frame_init(w, slots + 1);
     mo_timers_init(&w->timers);
-    if (w->queue.worker == NULL || w->sites == NULL || w->slots == NULL
+    if (!mo_queue_open(rt, &w->queue) || w->sites == NULL || w->slots == NULL
         || !mo_slab_equip(&rt->tasks, &w->tasks)
         || !mo_slab_equip(&rt->handles, &w->handles)
         || !mo_depth_init(w)
@@ -221,6 +198,16 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
         return NULL;
     }
     return w;
+}
+
+/* One that the scheduler knows. */
+static void discard_worker(struct mo_worker *w)
+{
+    const struct moirai_runtime *rt = w->runtime;
+
+    if (rt->sched->worker_fini != NULL)
+        rt->sched->worker_fini(rt->sched_state, w->queue.worker);
+    free_worker(w);
 }
 
 /* A place, complete but for the loop's stack. */
@@ -240,8 +227,14 @@ static int open_place(struct moirai_runtime *rt, uint32_t index,
                                 mo_setup_sched(rt->setup)->plugin->name, rc,
                                 err);
     }
-    rt->workers[index] = w;
-    return 0;
+    mo_queue_lend(rt, &w->queue);
+    mo_near_place(w);
+    rc = mo_victims_place(w, err);
+    if (rc != 0)
+        discard_worker(w);
+    else
+        rt->workers[index] = w;
+    return rc;
 }
 
 /* The same, of its node's memory. */
@@ -262,9 +255,7 @@ static void close_worker(struct moirai_runtime *rt, uint32_t index)
     struct mo_worker *w = rt->workers[index];
 
     mo_fiber_drain(w);
-    if (rt->sched->worker_fini != NULL)
-        rt->sched->worker_fini(rt->sched_state, w->queue.worker);
-    free_worker(w);
+    discard_worker(w);
 }
 
 static void free_places(struct moirai_runtime *rt)

@@ -48,6 +48,7 @@
 #include "staff.h"
 #include "task.h"
 #include "trace.h"
+#include "victim.h"
 
 #define GAP_FIRST 100               /* ns between two looks at queues, */
 #define GAP_MOST (2 * MOIRAI_US)    /* at first and in the end */
@@ -136,12 +137,12 @@ static uint64_t events_of(const struct mo_worker *w)
  * tasks of others to other searchers meanwhile. */
 static bool leave(struct mo_worker *w, struct mo_worker *victim, int64_t now)
 {
-    struct moirai_sched_local *local = victim->queue.local;
+    struct moirai_deque *deque = victim->queue.deque;
     struct mo_observed *seen = &w->observed;
     int64_t since = seen->since;
     uint64_t events = seen->events;
 
-    if (local == NULL || moirai_deque_length(&local->deque) != 1) {
+    if (deque == NULL || moirai_deque_length(deque) != 1) {
         if (seen->victim == victim)
             seen->victim = NULL;
         return false;
@@ -160,7 +161,7 @@ static bool leave(struct mo_worker *w, struct mo_worker *victim, int64_t now)
         && mo_worker_random(w, ABANDON) != 0;
 }
 
-/* At one other worker: at its queue only if `now` is not 0. */
+/* At one worker, if it is another: at its queue only if `now` is not 0. */
 static struct moirai_task *look_at(struct mo_worker *w,
                                    struct mo_worker *victim, int64_t now,
                                    bool simulated)
@@ -180,52 +181,32 @@ static struct moirai_task *look_at(struct mo_worker *w,
     return task;
 }
 
-/* At all others, the nearest first. */
-static struct moirai_task *look_near(struct mo_worker *w, int64_t now,
-                                     bool simulated)
-{
-    struct moirai_runtime *rt = w->runtime;
-    uint32_t places = mo_load_relaxed(&rt->worker_count);
-    uint32_t begin = 0;
-
-    for (uint32_t ring = 0; ring < MO_NEAR_RINGS; ring++) {
-        uint32_t n = w->near->end[ring] - begin;
-        uint32_t first = n != 0 ? mo_worker_random(w, n) : 0;
-
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t index = w->near->order[begin + (first + i) % n];
-            struct moirai_task *task = NULL;
-
-            if (index < places)
-                task = look_at(w, rt->workers[index], now, simulated);
-            if (task != NULL) {
-                mo_near_count(w, rt->workers[index]);
-                return task;
-            }
-        }
-        begin += n;
-    }
-    return NULL;
-}
-
 /* One look everywhere, at queues only if `now` is not 0. */
 static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
                                        bool simulated)
 {
     struct moirai_runtime *rt = w->runtime;
-    uint32_t n = mo_load_relaxed(&rt->worker_count);
-    uint32_t first = mo_worker_random(w, n);
     struct moirai_task *task = mo_worker_take_inbox(w);
+    struct mo_worker *victim;
+    struct mo_victims victims;
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         mo_run_timers(w, rt->workers[i]);
     if (task == NULL)
         task = mo_worker_pop(w);
-    if (w->near != NULL)
-        return task != NULL ? task : look_near(w, now, simulated);
-    for (uint32_t i = 0; task == NULL && i < n; i++)
-        task = look_at(w, rt->workers[(first + i) % n], now, simulated);
-    return task;
+    if (task != NULL)
+        return task;
+    mo_victims_begin(w, &victims);
+    while ((victim = mo_victims_next(&victims)) != NULL) {
+        task = look_at(w, victim, now, simulated);
+        if (task == NULL)
+            continue;
+        w->gave = victim->hot.index;
+        if (w->near != NULL)
+            mo_near_count(w, victim);
+        return task;
+    }
+    return NULL;
 }
 
 /* For how long to look. Who was busy with a fork did a part of something, and

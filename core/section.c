@@ -40,11 +40,17 @@ struct scheduler_keys {
     const char *plugin;
     int64_t spin;
     uint32_t idle;
+    uint32_t victims;
 };
 
 static const char *const idle_words[] = {
     [MO_IDLE_PARK] = "park", [MO_IDLE_YIELD] = "yield",
     [MO_IDLE_SPIN] = "spin", NULL,
+};
+
+static const char *const victims_words[] = {
+    [MO_VICTIMS_AUTO] = "auto", [MO_VICTIMS_RANDOM] = "random",
+    [MO_VICTIMS_ROUND] = "round", [MO_VICTIMS_NEAREST] = "nearest", NULL,
 };
 
 static const struct moirai_option scheduler_keys[] = {
@@ -61,6 +67,12 @@ static const struct moirai_option scheduler_keys[] = {
               "and looks again (yield), or looks again (spin)",
       .type = MOIRAI_CHOICE, .choices = idle_words,
       .offset = offsetof(struct scheduler_keys, idle) },
+    { .name = "victims", .preset = "auto",
+      .help = "whom a worker without work asks first: any (random), who gave "
+              "some last (round), who shares a cache or node (nearest; needs "
+              "runtime.bind); auto: by nodes if the scheduler does, else any",
+      .type = MOIRAI_CHOICE, .choices = victims_words,
+      .offset = offsetof(struct scheduler_keys, victims) },
     { .name = NULL },
 };
 
@@ -368,6 +380,7 @@ static int read_scheduler(struct job *job, const struct mo_tree_node *node)
 
     job->out->runtime.spin = keys.spin;
     job->out->runtime.idle = keys.idle;
+    job->out->runtime.victims = keys.victims;
     return rc;
 }
 

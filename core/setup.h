@@ -48,6 +48,14 @@ enum mo_idle_policy {
     MO_IDLE_SPIN                    /* looks again */
 };
 
+/* Whom a worker that looks for work asks first; see victim.c. */
+enum mo_victims_order {
+    MO_VICTIMS_AUTO,
+    MO_VICTIMS_RANDOM,
+    MO_VICTIMS_ROUND,
+    MO_VICTIMS_NEAREST
+};
+
 /* What a full channel does. */
 enum mo_spill_policy {
     MO_SPILL_WAIT,
@@ -70,6 +78,7 @@ struct mo_runtime_options {
     uint64_t realtime;              /* priority of workers; 0: none */
     int64_t spin;                   /* ns a worker looks before it sleeps */
     uint32_t idle;                  /* enum mo_idle_policy */
+    uint32_t victims;               /* enum mo_victims_order */
     uint32_t dump_signal;           /* index into mo_section_signals */
     uint32_t bind;                  /* enum mo_bind */
     const char *topology;           /* of a made-up machine; "": this one */

@@ -163,10 +163,11 @@ struct mo_queue_ops {
     void (*push)(void *state, void *worker, struct moirai_task *task);
     struct moirai_task *(*pop)(void *state, void *worker);
     struct moirai_task *(*pop_oldest)(void *state, void *worker);
-    struct moirai_sched_local *local;   /* NULL: it has none */
-    struct moirai_sched_local *onto;    /* the same, or NULL: what was woken may
-                                         * have to go home */
+    struct moirai_sched_local *local;   /* to take from; NULL: it has none */
+    struct moirai_sched_local *onto;    /* to push to; NULL: it has none, or
+                                         * what was woken may have to go home */
     bool alone;                     /* there are no other workers to wake */
+    struct moirai_deque *deque;     /* for others to look at; or NULL */
 };
 
 /* How a worker is stuck in a task; see monitor.c. */
@@ -234,6 +235,11 @@ struct mo_worker {
     uint64_t contended;             /* waits of its tasks for mutexes */
     struct mo_near *near;           /* its node; NULL: they are all the same */
     uint32_t node;
+    uint32_t gave;                  /* the worker it took something from last */
+    const uint32_t *rings;          /* others, by how near they are; NULL: all
+                                     * are the same; constant, as is */
+    const uint32_t *ring_ends;      /* of each ring in there; and */
+    uint32_t *own_rings;            /* the memory of both, if it has its own */
     int64_t forked_ns;              /* when it last found something, if that
                                      * was a fork; 0: it was none */
     bool searching;                 /* counted in idle.searchers */

@@ -27,9 +27,9 @@ floors='
 3 event fail fault
 3 depth fiber fork frame future gate handle host idle inherit leave link loan local
 3 loop monitor name near once
-3 owner par pool radix radix_key reason roster runtime.h rwlock scope select
+3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single sort span spill staff stats sync task tenure time timer trace
-3 search transfer wait watch worker
+3 search transfer victim wait watch worker
 4 flow/* runtime
 '
 

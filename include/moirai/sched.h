@@ -68,7 +68,8 @@ struct moirai_sched_local {
     /* Pops until the plugin wants to be asked. Its pop counts it down, and
      * sets it anew from 1. The core may take off as many as leave 1, ahead, and
      * go by the deque alone for so many turns; pop is called after them, and
-     * when the deque is empty. */
+     * when the deque is empty. If it is 0 after worker_init, it stays 0, and
+     * the core only pushes: it takes by pop and pop_oldest. */
     MOIRAI_DEQUE_ALIGNED uint64_t pops;
     bool alone;                     /* constant: there are no thieves */
 };

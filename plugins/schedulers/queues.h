@@ -10,8 +10,10 @@
  * list behind a spin lock, that several workers take from. A worker takes its
  * share of it when its deque is empty. Newest first would let old tasks wait
  * for ever behind new ones, so each `fairness`th pop takes the oldest, from the
- * inbox and from the deque by turns. A push is never refused: when a deque is
- * full and there is no memory to make it grow, the task goes to the inbox too.
+ * inbox and from the deque by turns. With `order: fifo` a worker takes its
+ * oldest, too, and each `fairness`th pop one of the inbox; the core then leaves
+ * all taking to these functions. A push is never refused: when a deque is full
+ * and there is no memory to make it grow, the task goes to the inbox too.
  *
  * Shared: a push or pop writes the worker's own deque and nothing else that
  * other threads use; see moirai/deque.h for why no task is lost or given out
@@ -50,12 +52,16 @@ struct queues_inbox {
 struct queues_worker {
     struct moirai_sched_local local;    /* pops: until the next fair one */
     bool inbox_next;                /* whose turn the next fair one is */
+    uint64_t until;                 /* fifo: pops until the next of the inbox */
     struct queues_inbox *inbox;     /* constant */
 };
 
+enum queues_order { QUEUES_LIFO, QUEUES_FIFO };
+
 struct queues_config {
     uint64_t fairness;
-    uint64_t batch;
+    uint64_t batch;                 /* 0: half of what there is */
+    uint32_t order;                 /* enum queues_order */
 };
 
 struct queues {
@@ -64,19 +70,34 @@ struct queues {
     uint64_t fairness;              /* constant */
     uint32_t worker_count;          /* constant */
     uint32_t batch;                 /* constant */
+    bool fifo;                      /* constant */
 };
+
+static const char *const queues_order_words[] = {
+    [QUEUES_LIFO] = "lifo", [QUEUES_FIFO] = "fifo", NULL,
+};
+
+static const char *const queues_batch_words[] = { "half", NULL };
 
 /* The options of both, which are all of them. */
 #define QUEUES_OPTIONS                                                        \
+    { .name = "order", .preset = "lifo",                                      \
+      .help = "which of its own tasks a worker takes next: lifo: the "        \
+              "newest; fifo: the oldest",                                     \
+      .type = MOIRAI_CHOICE,                                                  \
+      .offset = offsetof(struct queues_config, order),                        \
+      .choices = queues_order_words },                                        \
     { .name = "fairness", .preset = "61",                                     \
-      .help = "each so many pops the oldest task is taken, not the newest",   \
+      .help = "each so many pops the oldest task is taken, not the newest; "  \
+              "fifo: one from outside",                                       \
       .type = MOIRAI_UINT,                                                    \
       .offset = offsetof(struct queues_config, fairness),                     \
       .min = 1, .max = 65536 },                                               \
     { .name = "batch", .preset = "32",                                        \
-      .help = "tasks moved at once, from another worker or from outside",     \
+      .help = "tasks moved at once, from another worker, of whose tasks it "  \
+              "is half at most, or from outside; half: as many as that",      \
       .type = MOIRAI_UINT, .offset = offsetof(struct queues_config, batch),   \
-      .min = 1, .max = QUEUES_SLOTS / 2 },                                    \
+      .min = 1, .max = QUEUES_SLOTS / 2, .choices = queues_batch_words },     \
     { .name = NULL }
 
 _Static_assert(offsetof(struct queues_worker, local) == 0,
@@ -111,7 +132,8 @@ static int queues_init(struct queues *q, const char *name,
 
     q->host = host;
     q->fairness = config->fairness;
-    q->batch = (uint32_t)config->batch;
+    q->batch = config->batch != 0 ? (uint32_t)config->batch : UINT32_MAX;
+    q->fifo = config->order == QUEUES_FIFO;
     q->worker_count = env->workers;
     q->workers = host->alloc(host->ctx, env->workers * sizeof *q->workers,
                              alignof(struct queues_worker *));
@@ -135,7 +157,8 @@ static int queues_worker_init(struct queues *q, const char *name,
         return moirai_error_set(err, -ENOMEM,
                                 "%s: no memory for the queue of worker %u",
                                 name, (unsigned)index);
-    w->local.pops = q->fairness;
+    w->local.pops = q->fifo ? 0 : q->fairness;  /* 0: the core always asks */
+    w->until = q->fairness;
     w->local.alone = q->worker_count == 1;
     w->inbox = inbox;
     q->workers[index] = w;
@@ -259,11 +282,30 @@ static QUEUES_RARE struct moirai_task *queues_fair_pop(
     return task;
 }
 
+/* The inbox has the fair pops to itself: the deque is in order. */
+static QUEUES_RARE struct moirai_task *queues_pop_fifo(
+    const struct queues *q, struct queues_worker *w)
+{
+    struct moirai_task *task = NULL;
+
+    if (--w->until == 0) {
+        w->until = q->fairness;
+        task = queues_inbox_pop(q, w, w->inbox);
+    }
+    if (task == NULL)
+        task = queues_take_oldest(w);
+    if (task == NULL)
+        task = queues_inbox_pop(q, w, w->inbox);
+    return task;
+}
+
 static struct moirai_task *queues_pop(const struct queues *q,
                                       struct queues_worker *w)
 {
     struct moirai_task *task = NULL;
 
+    if (q->fifo)
+        return queues_pop_fifo(q, w);
     if (--w->local.pops == 0)
         task = queues_fair_pop(q, w);
     if (task == NULL)
@@ -279,6 +321,8 @@ static struct moirai_task *queues_pop_oldest(const struct queues *q,
 {
     struct moirai_task *task = NULL;
 
+    if (q->fifo)
+        return queues_pop_fifo(q, w);
     if (--w->local.pops == 0)
         task = queues_fair_pop(q, w);
     if (task == NULL)

@@ -125,3 +125,91 @@ TEST(search, spreads_tasks_that_yield_but_seldom)
 {
     with_one(2, share_a_worker, NULL);
 }
+
+/* --- the order of what one worker has queued ------------------------------*/
+
+#define IN_ORDER 40                 /* less than `fairness` */
+
+struct line {
+    uint32_t ran[IN_ORDER];
+    uint32_t count;
+};
+
+struct place {
+    struct line *line;
+    uint32_t number;
+};
+
+static int stand_in_line(void *arg)
+{
+    const struct place *place = arg;
+
+    place->line->ran[place->line->count++] = place->number;
+    return 0;
+}
+
+static int queue_all(void *arg)
+{
+    struct place places[IN_ORDER];
+    struct moirai_scope scope;
+
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    for (uint32_t i = 0; i < IN_ORDER; i++) {
+        places[i] = (struct place){ arg, i };
+        CHECK_EQ(moirai_spawn(&scope, stand_in_line, &places[i]), 0);
+    }
+    return moirai_scope_end(&scope);
+}
+
+/* Each yields twice: whoever came first is first each time. */
+static int by_turns(void *arg)
+{
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(stand_in_line(arg), 0);
+        CHECK_EQ(moirai_yield(), 0);
+    }
+    return 0;
+}
+
+static int yield_all(void *arg)
+{
+    struct place places[IN_ORDER / 2];
+    struct moirai_scope scope;
+
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    for (uint32_t i = 0; i < IN_ORDER / 2; i++) {
+        places[i] = (struct place){ arg, i };
+        CHECK_EQ(moirai_spawn(&scope, by_turns, &places[i]), 0);
+    }
+    return moirai_scope_end(&scope);
+}
+
+static const char *const lifo[] = { "scheduler.order=lifo",
+                                    "runtime.workers=1", NULL };
+static const char *const fifo[] = { "scheduler.order=fifo",
+                                    "runtime.workers=1", NULL };
+
+TEST(search, a_worker_runs_its_newest_task_first)
+{
+    struct line line = { .count = 0 };
+
+    with_as(lifo, queue_all, &line);
+    CHECK_EQ(line.count, IN_ORDER);
+    for (uint32_t i = 0; i < IN_ORDER; i++)
+        CHECK_EQ(line.ran[i], IN_ORDER - 1 - i);
+}
+
+TEST(search, or_its_oldest)
+{
+    struct line line = { .count = 0 };
+
+    with_as(fifo, queue_all, &line);
+    CHECK_EQ(line.count, IN_ORDER);
+    for (uint32_t i = 0; i < IN_ORDER; i++)
+        CHECK_EQ(line.ran[i], i);
+    line.count = 0;
+    with_as(fifo, yield_all, &line);
+    CHECK_EQ(line.count, IN_ORDER);
+    for (uint32_t i = 0; i < IN_ORDER; i++)
+        CHECK_EQ(line.ran[i], i % (IN_ORDER / 2));
+}

@@ -299,8 +299,8 @@ TEST(setup, options_of_an_overridden_plugin_are_not_meant_for_the_new_one)
     mo_setup_close(s);
     CHECK_EQ(open_text(text, wrong, &s), -EINVAL);
     CHECK_STR(err.text, "api: scheduler.batch: unknown key; known here: "
-                        "plugin, spin, idle, seed, strategy, depth, steps, "
-                        "choices, bound, record");
+                        "plugin, spin, idle, victims, seed, strategy, "
+                        "depth, steps, choices, bound, record");
     setenv("MOIRAI_SCHEDULER__PLUGIN", "sim", 1);
     setenv("MOIRAI_SCHEDULER__SEED", "7", 1);
     CHECK_EQ(open_text(text, NULL, &s), 0);

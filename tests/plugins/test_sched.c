@@ -14,11 +14,15 @@ SCHED_CONFORMANCE(sched_fifo, sched_fifo, NULL)
 SCHED_CONFORMANCE(sched_fifo_batch_1, sched_fifo, "batch=1", NULL)
 SCHED_CONFORMANCE(sched_numa, sched_numa, NULL)
 SCHED_CONFORMANCE(sched_numa_batch_1, sched_numa, "batch=1", NULL)
+SCHED_CONFORMANCE_BRIEF(sched_numa_fifo_half, sched_numa, "order=fifo",
+                        "batch=half", NULL)
 SCHED_CONFORMANCE(sched_prio, sched_prio, NULL)
 SCHED_CONFORMANCE(sched_prio_edf, sched_prio, "order=edf", NULL)
 SCHED_CONFORMANCE(sched_steal, sched_steal, NULL)
 SCHED_CONFORMANCE(sched_steal_batch_1, sched_steal, "batch=1", NULL)
 SCHED_CONFORMANCE(sched_steal_fair, sched_steal, "fairness=1", NULL)
+SCHED_CONFORMANCE_BRIEF(sched_steal_fifo, sched_steal, "order=fifo", NULL)
+SCHED_CONFORMANCE_BRIEF(sched_steal_half, sched_steal, "batch=half", NULL)
 SCHED_CONFORMANCE(sched_sim, sched_sim, NULL)
 
 struct one {                        /* a scheduler, without threads */
@@ -286,6 +290,58 @@ TEST(steal, thief_takes_no_more_than_a_batch)
     CHECK_EQ(pop(&q, 1), -1);
     for (int64_t i = 3; i < 100; i++)
         CHECK_EQ(steal(&q, 0, 0) >= 0 || pop(&q, 0) >= 0, 1);
+    one_close(&q);
+}
+
+TEST(steal, thief_takes_half_of_any_number)
+{
+    static const char *const settings[] = { "batch=half", NULL };
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, settings, 2, 5001);
+    push(&q, 0, 0, 5001);
+    CHECK_EQ(steal(&q, 1, 0), 0);
+    for (int64_t i = 1; i < 2501; i++)
+        CHECK_EQ(pop_oldest(&q, 1), i);
+    CHECK_EQ(pop(&q, 1), -1);
+    for (int64_t left = 2500; left > 0; left--)
+        CHECK(pop(&q, 0) >= 2501);
+    one_close(&q);
+}
+
+TEST(steal, fifo_pops_oldest_first)
+{
+    static const char *const settings[] = { "order=fifo", "batch=2", NULL };
+    struct one q;
+
+    for (uint32_t workers = 1; workers <= 2; workers++) {
+        one_open(&q, &sched_steal_LTX_moirai_plugin, settings, workers, 100);
+        push(&q, 0, 0, 40);
+        for (int64_t i = 0; i < 20; i++)
+            CHECK_EQ(i % 2 ? pop(&q, 0) : pop_oldest(&q, 0), i);
+        push(&q, 0, 40, 100);
+        for (int64_t i = 20; i < 100; i++)
+            CHECK_EQ(pop(&q, 0), i);
+        CHECK_EQ(pop(&q, 0), -1);
+        one_close(&q);
+    }
+}
+
+/* What was stolen keeps its order; each `fairness`th is one from outside. */
+TEST(steal, fifo_is_kept_by_thieves_and_looks_outside)
+{
+    static const char *const settings[] = { "order=fifo", "fairness=3",
+                                            "batch=2", NULL };
+    static const int64_t wanted[] = { 2, 3, 8, 4, 5, 10, 6, 7, 11, 9 };
+    struct one q;
+
+    one_open(&q, &sched_steal_LTX_moirai_plugin, settings, 2, 12);
+    push(&q, 0, 0, 8);
+    push(&q, -1, 8, 12);
+    CHECK_EQ(steal(&q, 1, 0), 0);
+    CHECK_EQ(pop(&q, 1), 1);
+    for (uint32_t i = 0; i < 10; i++)
+        CHECK_EQ(pop(&q, 0), wanted[i]);
     one_close(&q);
 }
 

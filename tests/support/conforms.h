@@ -4,7 +4,8 @@
  *
  *     SCHED_CONFORMANCE(sched_fifo, sched_fifo, "batch=1", NULL)
  *
- * makes a suite of tests, one for each promise in tools/conformance.
+ * makes a suite of tests, one for each promise in tools/conformance. With
+ * _BRIEF it is a fifth of the effort, for options of one that is tried beside.
  */
 #ifndef CONFORMS_H
 #define CONFORMS_H
@@ -36,13 +37,26 @@ static inline void conforms(const struct promise *promise,
         conforms(&which, &plugin##_LTX_moirai_plugin, settings);              \
     }
 
-#define CONFORMANCE_SUITE(PROMISES, suite, plugin, ...)                       \
+#define CONFORMANCE_TEST_BRIEF(which, suite, plugin, settings)                \
+    TEST(suite, which)                                                        \
+    {                                                                         \
+        conformance_effort(20);                                               \
+        conforms(&which, &plugin##_LTX_moirai_plugin, settings);              \
+    }
+
+#define CONFORMANCE_SUITE_OF(test, PROMISES, suite, plugin, ...)              \
     extern const struct moirai_plugin plugin##_LTX_moirai_plugin;             \
     static const char *const suite##_settings[] = { __VA_ARGS__ };            \
-    PROMISES(CONFORMANCE_TEST, suite, plugin, suite##_settings)
+    PROMISES(test, suite, plugin, suite##_settings)
 
+#define CONFORMANCE_SUITE(PROMISES, suite, plugin, ...)                       \
+    CONFORMANCE_SUITE_OF(CONFORMANCE_TEST, PROMISES, suite, plugin,           \
+                         __VA_ARGS__)
 #define SCHED_CONFORMANCE(suite, plugin, ...)                                 \
     CONFORMANCE_SUITE(SCHED_PROMISES, suite, plugin, __VA_ARGS__)
+#define SCHED_CONFORMANCE_BRIEF(suite, plugin, ...)                           \
+    CONFORMANCE_SUITE_OF(CONFORMANCE_TEST_BRIEF, SCHED_PROMISES, suite,       \
+                         plugin, __VA_ARGS__)
 #define STACK_CONFORMANCE(suite, plugin, ...)                                 \
     CONFORMANCE_SUITE(STACK_PROMISES, suite, plugin, __VA_ARGS__)
 #define CHAN_CONFORMANCE(suite, plugin, ...)                                  \

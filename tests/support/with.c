@@ -81,11 +81,15 @@ void with_each(moirai_fn *body, void *arg)
                                         "runtime.workers=2", NULL };
     static const char *const prio[] = { "scheduler.plugin=prio",
                                         "runtime.workers=2", NULL };
+    static const char *const numa[] = { "scheduler.plugin=numa",
+                                        "runtime.topology=numa:2 core:1 pu:1",
+                                        "runtime.workers=2", NULL };
 
     for (unsigned workers = 1; workers <= 8; workers *= 2)
         with_one(workers, body, arg);
     with_as(fifo, body, arg);
     with_as(prio, body, arg);
+    with_as(numa, body, arg);
 }
 
 void with_seeds(unsigned long seeds, moirai_fn *body, void *arg)

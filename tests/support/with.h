@@ -28,7 +28,8 @@ void with_one(unsigned workers, moirai_fn *body, void *arg);
 /* The same on one that is as these texts say. */
 void with_as(const char *const *set, moirai_fn *body, void *arg);
 
-/* The same on 1, 2, 4 and 8 workers, and on two under `fifo` and `prio`. */
+/* The same on 1, 2, 4 and 8 workers, and on two under `fifo`, `prio`, and
+ * `numa`, with a node each. */
 void with_each(moirai_fn *body, void *arg);
 
 /* The same for `seeds` seeds of the simulator, fewer under sanitizers, and no

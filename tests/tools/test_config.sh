@@ -160,6 +160,20 @@ else
     skip
 fi
 
+# --- the options of every plugin --------------------------------------------
+
+# Those of what is built in are tried by tests/core/test_setup.c.
+cp "$src"/tests/config/modules/bad/* .
+for file in *.yaml; do
+    name=${file%.yaml}
+    ends 3 env MOIRAI_PLUGIN_PATH="$here/plugins/.libs" "$moirai" check "$file" &&
+        cat out err | diff "$name.expect" - > diff && mv diff out
+    is $? "what is wrong with stacks of $name is told exactly"
+    ends 0 env MOIRAI_PLUGIN_PATH="$here/plugins/.libs" "$moirai" check -q \
+        "$src/tests/config/modules/good/$file"
+    is $? "what is right with them is taken"
+done
+
 # --- the documentation -----------------------------------------------------
 
 # All plugins there are, whether built in or not; those that somebody has

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * victim.h - whom a worker without work asks for some, in which order.
+ */
+#ifndef MO_VICTIM_H
+#define MO_VICTIM_H
+
+#include "worker.h"
+
+/* A walk through all places, the own one too. By `worker`. */
+struct mo_victims {
+    struct mo_worker *worker;
+    uint32_t begin, count;          /* of the ring that it is in */
+    uint32_t first, taken;          /* where in there it began, and how many
+                                     * it has had since */
+    uint32_t ring;                  /* which one that is */
+};
+
+/* Says who is near a worker, which is being made and has its place. 0; -ENOMEM;
+ * -EINVAL: it cannot be as scheduler.victims says; with *err filled. */
+int mo_victims_place(struct mo_worker *w, struct moirai_error *err);
+void mo_victims_leave(struct mo_worker *w);
+
+void mo_victims_begin(struct mo_worker *w, struct mo_victims *v);
+
+/* NULL: that was all. */
+struct mo_worker *mo_victims_next(struct mo_victims *v);
+
+#endif
