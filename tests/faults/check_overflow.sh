@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 cd_build=$PWD
 number=0
 
-echo "1..29"
+echo "1..36"
 
 # under NAME [KEY=VALUE...] -- ARGUMENT...: runs the program, with these in the
 # environment. $code is its exit status, as a shell tells it.
@@ -66,7 +66,7 @@ survived() {
 
 skip_all() {
     for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 \
-        24 25 26 27 28 29; do
+        24 25 26 27 28 29 30 31 32 33 34 35 36; do
         echo "ok $number # SKIP $1"
     done
     exit 0
@@ -125,6 +125,41 @@ for kind in install mprotect; do
     }
     ok cleaned
 done
+
+fixed=MOIRAI_STACKS__PLUGIN=fixed
+under "fixed: endless recursion" $fixed -- recurse
+ok reported "$task needs more than its stack of 64 KiB in recurse" \
+    'write .stacks: \{size: 128KiB\}. in the YAML file'
+
+under "fixed: 1 MB in a frame, after a wait" $fixed -- large-later small
+ok reported "$task needs more than its stack of 64 KiB in large_frame"
+
+under "fixed: kill, more often than there are stacks" $fixed \
+    MOIRAI_STACKS__ON_OVERFLOW=kill MOIRAI_STACKS__COUNT=101 -- recurse often
+ok survived
+
+under "fixed: kill runs cleanup handlers, newest first" $fixed \
+    MOIRAI_STACKS__ON_OVERFLOW=kill -- cleanup small
+ok cleaned
+
+under "fixed: without a guard, who waits below its stack is named" $fixed \
+    MOIRAI_STACKS__GUARD=0 MOIRAI_WORKERS=1 -- creep small
+named() {
+    [ "$code" -ge 128 ] && [ "$(grep -c . "$work/err")" -eq 1 ] && said "$1"
+}
+ok named "$task needs more than its stack of 64 KiB"
+
+# There is no guard: what is damaged before that is found may hide who it was.
+slab=MOIRAI_STACKS__PLUGIN=slab
+under "slab: endless recursion ends the process" $slab -- recurse
+ended() {
+    [ "$code" -ge 128 ] && ! printed "stopped: 0"
+}
+ok ended
+
+under "slab: who waits below its stack is named" $slab \
+    MOIRAI_STACKS__SIZE=128KiB MOIRAI_WORKERS=1 -- creep small
+ok named "$task needs more than its stack of 131008 bytes"
 
 cat >"$work/small.yaml" <<'END'
 version: 1

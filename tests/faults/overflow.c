@@ -46,6 +46,21 @@ static int way_recurse(void *arg)
     return recurse((int)(intptr_t)arg);
 }
 
+/* Waits at each step down. */
+__attribute__((noinline)) static int creep(int depth)
+{
+    volatile char frame[64];
+
+    frame[0] = (char)depth;
+    moirai_yield();
+    return never ? depth : creep(depth + 1) + frame[0];
+}
+
+static int way_creep(void *arg)
+{
+    return creep((int)(intptr_t)arg);
+}
+
 static int way_large(void *arg)
 {
     return large_frame((int)(intptr_t)arg);
@@ -149,6 +164,7 @@ static const struct {
     { "libc", way_libc },               { "cleanup", way_cleanup },
     { "bad-cleanup", way_bad_cleanup }, { "null", way_null },
     { "raise", way_raise },             { "once", way_once },
+    { "creep", way_creep },
 };
 
 static moirai_fn *way_called(const char *name)
