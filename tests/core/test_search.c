@@ -128,7 +128,7 @@ TEST(search, spreads_tasks_that_yield_but_seldom)
 
 /* --- the order of what one worker has queued ------------------------------*/
 
-#define IN_ORDER 40                 /* less than `fairness` */
+#define IN_ORDER 40
 
 struct line {
     uint32_t ran[IN_ORDER];
@@ -184,9 +184,12 @@ static int yield_all(void *arg)
     return moirai_scope_end(&scope);
 }
 
-static const char *const lifo[] = { "scheduler.order=lifo",
+/* None comes early because it is old. */
+#define SELDOM "scheduler.fairness=65536"
+
+static const char *const lifo[] = { "scheduler.order=lifo", SELDOM,
                                     "runtime.workers=1", NULL };
-static const char *const fifo[] = { "scheduler.order=fifo",
+static const char *const fifo[] = { "scheduler.order=fifo", SELDOM,
                                     "runtime.workers=1", NULL };
 
 TEST(search, a_worker_runs_its_newest_task_first)
