@@ -37,6 +37,9 @@ void mo_idle_found(struct mo_worker *w);
  * exits. Returns at once when it sees work after announcing its sleep. */
 void mo_idle_sleep(struct mo_worker *w);
 
+/* The I/O backend was opened: has those who sleep do so in it. */
+void mo_idle_poke(struct moirai_runtime *rt);
+
 /* Wakes everybody: the runtime exits. */
 void mo_idle_wake_all(struct moirai_runtime *rt);
 

@@ -102,6 +102,17 @@ static void describe_children(struct mo_line *line,
     mo_line_text(line, ")");
 }
 
+static void describe_call(struct mo_line *line, const void *call)
+{
+    int fd;
+    const char *doing = mo_io_describe(call, &fd);
+
+    mo_line_text(line, ": ");
+    mo_line_text(line, doing);
+    mo_line_text(line, " descriptor ");
+    mo_line_number(line, (uint64_t)fd);
+}
+
 void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
 {
     uint32_t kind = mo_load_relaxed(&waiter->kind);
@@ -116,6 +127,8 @@ void mo_reason_object(struct mo_line *line, const struct mo_waiter *waiter)
         name_cases(line, waiter->object);
     } else if (kind == MO_WAIT_CHILDREN) {
         describe_children(line, waiter->object);
+    } else if (kind == MO_WAIT_INPUT || kind == MO_WAIT_OUTPUT) {
+        describe_call(line, waiter->object);
     }
 }
 
@@ -319,6 +332,8 @@ void mo_reason_party(struct mo_line *line, const struct mo_waiter *waiter,
         mo_line_text(line, "whoever has been lent one of the pool");
     else if (kind == MO_WAIT_CHILDREN)
         mo_line_text(line, "a child that ends, or who tells it to stop");
+    else if (kind == MO_WAIT_INPUT || kind == MO_WAIT_OUTPUT)
+        mo_line_text(line, "the other end of it, or who closes it");
     else if (kind == MO_WAIT_LIMIT)
         mo_line_text(line, "what the limit allows, and who came before it");
     else if (kind == MO_WAIT_BLOCK

@@ -419,6 +419,7 @@ static int open_all(struct moirai_runtime *rt,
     if (rc != 0)
         return rc;
     rt->options = *mo_setup_runtime(rt->setup);
+    rt->io.ops = mo_setup_io(rt->setup)->ops;
     rc = mo_trace_open(rt, err);
     if (rc != 0)
         goto out_setup;
@@ -484,6 +485,7 @@ static void close_all(struct moirai_runtime *rt)
         mo_relax(round);
     mo_pool_close(rt->pool);
     mo_depth_report(rt);
+    mo_io_close(rt);
     close_workers(rt);
     close_sched(rt);
     close_signals(rt);

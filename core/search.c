@@ -192,6 +192,8 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
 
     for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         mo_run_timers(w, rt->workers[i]);
+    if (now != 0 && !w->by_io && mo_io_is_open(&rt->io))
+        w->by_io = mo_io_flush(w) != 0;
     if (task == NULL)
         task = mo_worker_pop(w);
     if (task != NULL)
@@ -209,14 +211,18 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
     return NULL;
 }
 
-/* For how long to look. Who was busy with a fork did a part of something, and
- * others may not be done with theirs: of a loop that is run again and again,
- * the next round begins when the last of them is. To wait for as long as one
- * has worked is not to waste more than that. */
+/* For how long to look. Who was woken by I/O goes back to it: the kernel wakes
+ * it again, and others may need the processor. Who was busy with a fork did a
+ * part of something, and others may not be done with theirs: of a loop that is
+ * run again and again, the next round begins when the last of them is. To wait
+ * for as long as one has worked is not to waste more than that. */
 static int64_t how_long(const struct mo_worker *w, int64_t now)
 {
     int64_t spin = w->runtime->options.spin;
     int64_t busy = w->forked_ns != 0 ? now - w->forked_ns : 0;
+
+    if (w->by_io)
+        return 0;
 
     return spin + (busy < FORKED * spin ? busy : FORKED * spin);
 }

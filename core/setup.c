@@ -170,6 +170,11 @@ const struct mo_chosen *mo_setup_sched(const struct mo_setup *s)
     return &s->sections.sched;
 }
 
+const struct mo_chosen *mo_setup_io(const struct mo_setup *s)
+{
+    return &s->sections.io;
+}
+
 const struct mo_chosen *mo_setup_stack(const struct mo_setup *s)
 {
     return &s->sections.stack;

@@ -123,6 +123,8 @@ void mo_setup_close(struct mo_setup *setup);
 const struct mo_runtime_options *mo_setup_runtime(const struct mo_setup *s);
 const struct mo_chosen *mo_setup_sched(const struct mo_setup *s);
 const struct mo_chosen *mo_setup_stack(const struct mo_setup *s);
+const struct mo_chosen *mo_setup_io(const struct mo_setup *s);  /* plugin NULL:
+                                     * there is none that runs here */
 
 /* The channel that YAML calls `name`; NULL if there is none. */
 const struct mo_chosen *mo_setup_chan(const struct mo_setup *s,

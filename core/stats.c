@@ -29,6 +29,7 @@ static const struct field {
     FIELD(stacks_cleaned), FIELD(dropped), FIELD(deadlines_missed),
     FIELD(stuck), FIELD(stolen_on_node), FIELD(stolen_next),
     FIELD(stolen_far), FIELD(sent_home), FIELD(stacks_sent),
+    FIELD(io_calls),
 #undef FIELD
 };
 
@@ -58,6 +59,7 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->stolen_on_node += mo_load_relaxed(&c->stolen_on_node);
     sum->stolen_next += mo_load_relaxed(&c->stolen_next);
     sum->stolen_far += mo_load_relaxed(&c->stolen_far);
+    sum->io_calls += mo_load_relaxed(&c->io_calls);
     sum->sent_home += mo_load_relaxed(&c->sent_home);
     sum->stacks_sent += mo_load_relaxed(&c->stacks_sent);
 }

@@ -61,6 +61,8 @@ static const char *const wait_names[MO_WAIT_KINDS] = {
     [MO_WAIT_LIMIT] = "limit",
     [MO_WAIT_RESOURCE] = "resource",
     [MO_WAIT_CHILDREN] = "children of a supervisor",
+    [MO_WAIT_INPUT] = "input",
+    [MO_WAIT_OUTPUT] = "output",
 };
 
 const char *mo_wait_name(uint32_t kind)

@@ -58,6 +58,8 @@ enum mo_wait_kind {
     MO_WAIT_LIMIT,
     MO_WAIT_RESOURCE,
     MO_WAIT_CHILDREN,
+    MO_WAIT_INPUT,
+    MO_WAIT_OUTPUT,
     MO_WAIT_KINDS
 };
 

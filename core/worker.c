@@ -266,9 +266,10 @@ static uint32_t prepay(struct mo_worker *w)
     return n;
 }
 
-/* A worker that always has work of its own still looks at one other, round and
- * round: runs its timers, and takes from its queue if it has not taken a turn
- * since the last look, since then it is stuck in a long task. */
+/* A worker that always has work of its own still looks into the I/O backend and
+ * at one other, round and round: runs its timers, and takes from its queue if
+ * it has not taken a turn since the last look, since then it is stuck in a long
+ * task. */
 static struct moirai_task *keep_house(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
@@ -280,6 +281,8 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     if (mo_load_relaxed(&rt->starving) != 0)
         mo_fiber_drain(w);
     mo_run_timers(w, w);
+    if (mo_io_is_open(&rt->io))
+        mo_io_flush(w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % n];
         w->watched_turn = mo_turns_of(other);

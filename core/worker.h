@@ -23,6 +23,7 @@
 #include "arch/cpu.h"
 #include "arch/sanitize.h"
 #include "arch/self.h"
+#include "backend.h"
 #include "idle.h"
 #include "lock.h"
 #include "os/os.h"
@@ -30,6 +31,7 @@
 #include "seat.h"
 #include "setup.h"
 #include "slab.h"
+#include "solo.h"
 #include "timer.h"
 #include "wait.h"
 
@@ -149,6 +151,7 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) deadlines_missed;
     MO_ATOMIC(uint64_t) stolen_on_node, stolen_next, stolen_far;
     MO_ATOMIC(uint64_t) sent_home, stacks_sent;
+    MO_ATOMIC(uint64_t) io_calls;
 };
 
 struct mo_site_counters {           /* likewise */
@@ -245,6 +248,11 @@ struct mo_worker {
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool starved;                   /* there was no stack for its last task */
+    bool asking;                    /* it is in the I/O backend; meanwhile what
+                                     * becomes ready is gathered: */
+    bool by_io;                     /* so it got the last of what it has */
+    struct moirai_task *told, *told_last;
+    void *ring;                     /* its part of the backend */
     uint64_t trace_at, trace_mask;
     struct mo_magazine handles;
     struct mo_fiber *pool[MOIRAI_STACK_CLASSES];
@@ -282,6 +290,7 @@ struct mo_idle {
     struct mo_lock lock;            /* guards the list and the keeper */
     struct mo_worker *first;
     struct mo_worker *keeper;       /* watches everybody's timers */
+    struct mo_worker *poller;       /* sleeps in the I/O backend; or NULL */
     MO_ATOMIC(int64_t) keeper_until;    /* -1: there is no keeper */
     MO_ATOMIC(uint32_t) sleepers;
     MO_ATOMIC(uint32_t) searchers;
@@ -344,6 +353,7 @@ struct moirai_runtime {
     struct mo_roster roster;        /* of all fibers */
     struct moirai_scope root;
     struct mo_pool *pool;
+    struct mo_io io;
     struct mo_names *names;         /* channels by name */
     struct moirai_runtime *next;    /* every runtime of the process */
     uint32_t dead;                  /* we are a forked child */
@@ -482,53 +492,6 @@ struct moirai_task *mo_worker_pop(struct mo_worker *w)
     if (__builtin_expect(task == NULL, 0))
         return w->queue.pop(w->queue.state, w->queue.worker);
     return task;
-}
-
-/* The deque of a worker that is alone, as it is between two other calls; and
- * what it would run next: the oldest, or the newest. NULL: it is empty. */
-struct mo_solo {
-    struct moirai_deque_array *array;
-    int64_t top, bottom;
-};
-
-static inline struct mo_solo mo_solo_look(const struct moirai_deque *deque)
-{
-    return (struct mo_solo){
-        .array = MOIRAI_DEQUE_LOAD(&deque->array, RELAXED),
-        .top = MOIRAI_DEQUE_LOAD(&deque->top, RELAXED),
-        .bottom = MOIRAI_DEQUE_LOAD(&deque->bottom, RELAXED),
-    };
-}
-
-static inline struct moirai_task *mo_solo_oldest(const struct mo_solo *seen)
-{
-    return seen->top < seen->bottom ? moirai_deque_peek(seen->array, seen->top)
-                                    : NULL;
-}
-
-static inline struct moirai_task *mo_solo_newest(const struct mo_solo *seen)
-{
-    return seen->top < seen->bottom
-        ? moirai_deque_peek(seen->array, seen->bottom - 1) : NULL;
-}
-
-/* Takes the oldest, and puts `task` behind all others: there is room. */
-static inline void mo_solo_exchange(struct moirai_deque *deque,
-                                    const struct mo_solo *seen,
-                                    struct moirai_task *task)
-{
-    moirai_deque_slot *slot = moirai_deque_at(seen->array, seen->bottom);
-
-    MOIRAI_DEQUE_STORE(&deque->top, seen->top + 1, RELAXED);
-    MOIRAI_DEQUE_STORE(slot, task, RELAXED);
-    MOIRAI_DEQUE_STORE(&deque->bottom, seen->bottom + 1, RELAXED);
-}
-
-/* Takes the newest. */
-static inline void mo_solo_take(struct moirai_deque *deque,
-                                const struct mo_solo *seen)
-{
-    MOIRAI_DEQUE_STORE(&deque->bottom, seen->bottom - 1, RELAXED);
 }
 
 /* Many tasks that take turns are each cold when theirs comes. So what the

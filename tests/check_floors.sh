@@ -15,22 +15,22 @@ cd "${srcdir:-.}" || exit 1
 # a runtime can be called.
 floors='
 0 arch/* atomic
-1 portable/affinity portable/elf portable/memory portable/real portable/symbol
-1 portable/thread
+1 portable/affinity portable/elf portable/fd portable/memory portable/real
+1 portable/symbol portable/thread
 2 portable/dl portable/hwloc portable/source portable/topo portable/trial
 3 portable/*
 1 os/* simd/* arena backtrace line list lock log mem report slab text version
 2 builtin builtin_list chosen config descriptor dl expand keys kind option override
 2 hwloc machine piece plugin seat source
 2 section setup topo tree trial value
-3 barrier binding blocking box chain chan child collect concurrent cond dump
+3 backend barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
 3 depth fiber fork frame future gate handle host idle inherit leave link loan local
 3 loop monitor name near once
 3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
-3 semaphore single sort span spill staff stats sync task tenure time timer trace
+3 semaphore single solo sort span spill staff stats sync task tenure time timer trace
 3 search transfer victim wait watch worker
-4 flow/* runtime
+4 flow/* io/* runtime
 '
 
 # Header, and the file that may include it.

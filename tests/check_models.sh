@@ -236,8 +236,10 @@ plant roster "a fiber is hidden after looking for walkers" \
 plant counting "the ticket changes while nobody says so" \
     's/^    mo_scope_count_begin(w);//' core/scope.c
 plant parker "who unparks does not look whether somebody sleeps" \
-    's/if (mo_swap(&parker->token, TOKEN_THERE) != TOKEN_ASLEEP)/if (mo_swap(\&parker->token, TOKEN_THERE) == TOKEN_ASLEEP)/' \
+    's/^    if (found != TOKEN_ASLEEP)/    if (found == TOKEN_ASLEEP)/' \
     core/os/real.c
+plant parker "who sleeps elsewhere is not roused" \
+    's/^    if (found == TOKEN_AWAY)/    if (found == TOKEN_ASLEEP)/' core/os/real.c
 plant once "what failed is not passed on" 's/^        pass_on(once);//' core/once.c
 if [ -n "${MO_TEST_LONG:-}" ]; then
     plant deque "the owner takes the last one without asking" \

@@ -25,7 +25,9 @@ struct mo_sim_thread;
 /* One thread's place to sleep. A token: unpark puts it there, park takes it or
  * waits for it. Tokens do not add up. */
 struct mo_parker {
-    MO_ATOMIC(uint32_t) token;      /* 0 none, 1 there, 2 somebody sleeps */
+    MO_ATOMIC(uint32_t) token;      /* 0 none, 1 there, 2 somebody sleeps, 3
+                                     * he does so elsewhere, and is woken by */
+    void (*rouse)(struct mo_parker *parker);    /* constant */
     struct mo_sim_thread *sim;      /* NULL: a real thread */
 };
 
@@ -80,6 +82,12 @@ bool mo_park(struct mo_parker *parker, int64_t until);
 /* Puts the token there and wakes the sleeper. Any thread. The parker may be
  * gone the moment its owner has the token: nothing is touched after. */
 void mo_unpark(struct mo_parker *parker);
+
+/* For who sleeps elsewhere, in what `rouse` ends: announces it, unless there is
+ * the token, which it takes then (false). And that it is over, taking the token
+ * if there is one. Own thread only; not simulated. */
+bool mo_park_away(struct mo_parker *parker);
+void mo_park_back(struct mo_parker *parker);
 
 /* In a loop that waits for another thread to get on with it. `round` counts its
  * turns, each of which is longer than the last, up to about a microsecond: who

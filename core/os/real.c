@@ -27,7 +27,7 @@
 #include "arch/sanitize.h"
 #include "os/affinity.h"
 
-enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP };
+enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP, TOKEN_AWAY };
 
 static int64_t real_now(struct mo_os *os)
 {
@@ -196,15 +196,34 @@ bool mo_park(struct mo_parker *parker, int64_t until)
     return mo_swap(&parker->token, TOKEN_NONE) == TOKEN_THERE;
 }
 
+bool mo_park_away(struct mo_parker *parker)
+{
+    uint32_t found = TOKEN_NONE;
+
+    if (mo_cas(&parker->token, &found, TOKEN_AWAY))
+        return true;
+    mo_swap(&parker->token, TOKEN_NONE);
+    return false;
+}
+
+void mo_park_back(struct mo_parker *parker)
+{
+    mo_swap(&parker->token, TOKEN_NONE);
+}
+
 void mo_unpark(struct mo_parker *parker)
 {
+    uint32_t found;
     int saved;
 
     if (parker->sim != NULL) {
         mo_sim_unpark(parker);
         return;
     }
-    if (mo_swap(&parker->token, TOKEN_THERE) != TOKEN_ASLEEP)
+    found = mo_swap(&parker->token, TOKEN_THERE);
+    if (found == TOKEN_AWAY)
+        parker->rouse(parker);
+    if (found != TOKEN_ASLEEP)
         return;
     saved = errno;
     syscall(FUTEX, &parker->token, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);

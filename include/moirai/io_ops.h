@@ -50,7 +50,10 @@ extern "C" {
 
 /* The numbers are part of the ABI; new operations are appended. */
 enum moirai_io_op {
-    MOIRAI_IO_POLL = 1,             /* fd, events; result: events that are */
+    MOIRAI_IO_POLL = 1,             /* fd, events; result: events that are; the
+                                     * descriptor may be another library's,
+                                     * which closed one of the same number
+                                     * without a word */
     MOIRAI_IO_READ = 2,             /* fd, parts, offset (-1: where it is) */
     MOIRAI_IO_WRITE = 3,
     MOIRAI_IO_RECV = 4,             /* fd, parts, flags; address if wanted */
@@ -162,9 +165,10 @@ struct moirai_io_ops {
     void (*wake)(void *state, void *ring);
 
     /* Required. The descriptor is about to be closed, by the caller or, if
-     * `closing` is set, in here: every request on it, of any ring, ends with
-     * -ECANCELED soon, unless it had an effect, and a later descriptor of the
-     * same number is a different one. What close said, or 0. */
+     * `closing` is set, in here; or it is a new one: every request on it, of
+     * any ring, ends with -ECANCELED soon, unless it had an effect, and a later
+     * descriptor of the same number is a different one. `ring` is NULL if the
+     * caller is no worker. What close said, or 0. */
     int (*forget)(void *state, void *ring, int fd, bool closing);
 
     /* Optional. A descriptor that is readable when some ring has something to

@@ -12,8 +12,10 @@
 #include <moirai/fan.h>
 #include <moirai/fork.h>
 #include <moirai/future.h>
+#include <moirai/io.h>
 #include <moirai/limit.h>
 #include <moirai/loan.h>
+#include <moirai/net.h>
 #include <moirai/par.h>
 #include <moirai/resource.h>
 #include <moirai/retry.h>

@@ -136,6 +136,8 @@ struct moirai_stats {
     uint64_t sent_home;             /* woken by a worker on another node, and
                                      * queued where their stack is */
     uint64_t stacks_sent;           /* left on another node, and sent back */
+
+    uint64_t io_calls;              /* of tasks, to the I/O backend */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

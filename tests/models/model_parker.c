@@ -111,6 +111,29 @@ static void await_or_not(void)
         MODEL_CHECK(shared.given == 1);
 }
 
+/* Elsewhere: in what remembers that it was ended, too. */
+static __attribute__((no_sanitize("thread")))
+void end_sleep(struct mo_parker *parker)
+{
+    (void)parker;
+    model_may_take(&wakeup, 0, 1);
+}
+
+static void begin_elsewhere(void)
+{
+    begin();
+    shared.parker.rouse = end_sleep;
+}
+
+static void await_elsewhere(void)
+{
+    if (mo_park_away(&shared.parker)) {
+        model_take(&wakeup, 1, 0);
+        mo_park_back(&shared.parker);
+    }
+    MODEL_CHECK(shared.given == 1);
+}
+
 static void give_idly(void)
 {
     mo_unpark(&shared.parker);
@@ -124,6 +147,8 @@ static void await_both(void)
 const struct model models[] = {
     { "parking until unparked", begin, { await, give }, NULL },
     { "parking for a time", begin_timed, { await_or_not, give }, NULL },
+    { "sleeping elsewhere until unparked", begin_elsewhere,
+      { await_elsewhere, give }, NULL },
     { "two who unpark", begin, { await_both, give_idly, give_idly }, NULL },
     { NULL, NULL, { NULL }, NULL }
 };
