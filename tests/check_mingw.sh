@@ -40,9 +40,10 @@ sources() {
         plugins/stacks/fixed.c|plugins/stacks/guards.c|plugins/stacks/mmap.c|\
         plugins/stacks/slab.c|\
         tools/launch.c) continue ;;
-        tools/bench_none.c|tools/plugins_none.c|tools/sim_none.c) ;;
+        tools/bench_none.c|tools/columns_none.c|tools/plugins_none.c|\
+        tools/sim_none.c) ;;
         tools/attempt.c|tools/cmd_plugins_*.c|tools/subject.c) continue ;;
-        tools/bench_*.c|tools/cmd_bench.c) continue ;;
+        tools/bench_*.c|tools/cmd_bench.c|tools/columns.c) continue ;;
         tools/sim_*.c|tools/cmd_sim.c|tools/signals.c|tools/cmd_profile.c)
             continue ;;
         core/*) [ ! -f "core/portable/${file##*/}" ] || continue ;;
