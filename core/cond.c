@@ -12,7 +12,18 @@
 #include <moirai/sync.h>
 
 #include "gate.h"
+#include "inject.h"
 #include "sync.h"
+
+/* As a simulation may ask for. A signal that comes meanwhile is for those who
+ * wait. */
+static int wake_for_nothing(struct moirai_cond *cond,
+                            struct moirai_mutex *mutex)
+{
+    mo_word_unlock(&cond->gate.lock);
+    mo_inject_turns();
+    return mo_mutex_retake(mutex);
+}
 
 int moirai_cond_wait(struct moirai_cond *cond, struct moirai_mutex *mutex,
                      int64_t deadline_ns)
@@ -27,6 +38,8 @@ int moirai_cond_wait(struct moirai_cond *cond, struct moirai_mutex *mutex,
         mo_word_unlock(&cond->gate.lock);
         return rc;
     }
+    if (mo_injects() && mo_inject_here(MO_INJECT_WAKE))
+        return wake_for_nothing(cond, mutex);
     rc = mo_gate_park(&cond->gate, MO_WAIT_COND, cond, deadline_ns);
     again = mo_mutex_retake(mutex);
     return again != 0 ? again : rc;

@@ -19,6 +19,8 @@
 static const struct moirai_allocator *hook = &mo_os_allocator;
 static atomic_bool used;
 
+static bool (*_Atomic judge)(void); /* NULL: none */
+
 /* Of the watch. Relaxed throughout: tests read them when all is quiet. */
 static atomic_bool watching;
 static _Atomic uint64_t asked;
@@ -35,7 +37,7 @@ int moirai_allocator_set(const struct moirai_allocator *allocator)
     return 0;
 }
 
-bool mo_mem_allowed(void)
+static bool watch_allows(void)
 {
     uint64_t first, n;
 
@@ -45,6 +47,18 @@ bool mo_mem_allowed(void)
     first = atomic_load_explicit(&failing, memory_order_relaxed);
     return first == 0 || n < first ||
            n > atomic_load_explicit(&failing_to, memory_order_relaxed);
+}
+
+bool mo_mem_allowed(void)
+{
+    bool (*allowed)(void) = atomic_load_explicit(&judge, memory_order_relaxed);
+
+    return watch_allows() && (allowed == NULL || allowed());
+}
+
+void mo_mem_judge(bool (*allowed)(void))
+{
+    atomic_store_explicit(&judge, allowed, memory_order_relaxed);
 }
 
 static void count_live(int step)

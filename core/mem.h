@@ -36,6 +36,10 @@ struct mo_mem_count {
 /* Stops that and says what was counted. */
 struct mo_mem_count mo_mem_unwatch(void);
 
+/* From now on, `allowed` is asked before each allocation, on the thread that
+ * makes it, whether it may succeed. For good; there is one such function. */
+void mo_mem_judge(bool (*allowed)(void));
+
 /* One allocation is about to be served out of memory already held: false if
  * it is the one that shall fail. For allocators built on top of this one. */
 bool mo_mem_allowed(void);

@@ -54,9 +54,10 @@ static int open_simulation(struct moirai_runtime *rt,
         size = plugin->config_size;
     memcpy(&config, chosen->config, size);
     rc = mo_sim_open(&config, rt->staff.most, &rt->os);
-    if (rc == 0)
+    if (rc == 0) {
+        mo_inject_open(rt, &config);
         mo_task_forget_sites();
-    else if (rc == -EBUSY)
+    } else if (rc == -EBUSY)
         moirai_error_set(err, rc, "scheduler %s: this thread plays another "
                          "simulation", plugin->name);
     else if (rc == -ENOMEM)
@@ -99,8 +100,10 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 static void close_world(struct moirai_runtime *rt)
 {
     mo_seats_close(&rt->seats);
-    if (rt->os->sim != NULL)
-        mo_sim_close(rt->os);
+    if (rt->os->sim == NULL)
+        return;
+    mo_inject_close(rt);
+    mo_sim_close(rt->os);
 }
 
 static int open_stacks(struct moirai_runtime *rt, struct moirai_error *err)
@@ -180,7 +183,7 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     w->next_id = w->id_mark = index + 1;
     w->id_step = rt->staff.most + 1;
     w->noted = rt->options.trace != 0 || rt->trace_fd >= 0
-            || rt->options.max_tasks != 0
+            || rt->options.max_tasks != 0 || rt->inject.on
             || mo_race_on();
     if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
@@ -551,6 +554,8 @@ int moirai_run_at(struct moirai_site *site, struct moirai_runtime *rt,
         return -EDEADLK;
     attr.stack_size = rt->stack->class_size(rt->stack_state,
                                             MOIRAI_STACK_LOOP);
+    if (rt->inject.on)
+        rt->inject.spared = site;
     rc = moirai_spawn_at(site, &rt->root, fn, arg, &attr, &handle);
     if (rc != 0)
         return rc;

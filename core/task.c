@@ -19,6 +19,7 @@
 #include "frame.h"
 #include "handle.h"
 #include "inherit.h"
+#include "inject.h"
 #include "local.h"
 #include "log.h"
 #include "runtime.h"
@@ -354,6 +355,8 @@ static int make(struct moirai_runtime *rt, struct mo_worker *w,
 {
     struct moirai_task *task;
 
+    if (mo_injects() && mo_inject_here(MO_INJECT_MEMORY))
+        return -ENOMEM;             /* else only each hundredth asks for it */
     task = mo_slab_get(&rt->tasks, w != NULL ? &w->tasks : NULL);
     if (task == NULL)
         return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inject.h"
 #include "mem.h"
 
 static const char *const names[MO_TRACE_EVENTS] = {
@@ -18,6 +19,7 @@ static const char *const names[MO_TRACE_EVENTS] = {
     [MO_TRACE_PARK] = "park", [MO_TRACE_RESUME] = "resume",
     [MO_TRACE_READY] = "ready", [MO_TRACE_YIELD] = "yield",
     [MO_TRACE_STEAL] = "steal", [MO_TRACE_FAIL] = "fail",
+    [MO_TRACE_INJECT] = "injected:",
 };
 
 int mo_trace_open(struct moirai_runtime *rt, struct moirai_error *err)
@@ -62,6 +64,14 @@ void mo_trace_fini(struct mo_worker *w)
     w->trace = NULL;
 }
 
+/* An argument that is the number of something with a name; or NULL. */
+static const char *name_of(uint32_t event, uint32_t argument)
+{
+    if (event == MO_TRACE_PARK)
+        return mo_wait_name(argument);
+    return event == MO_TRACE_INJECT ? mo_inject_name(argument) : NULL;
+}
+
 /* One line, after `before`. */
 static void write_event(int fd, const char *before, uint32_t worker,
                         uint64_t word)
@@ -69,11 +79,13 @@ static void write_event(int fd, const char *before, uint32_t worker,
     uint32_t event = (uint32_t)(word >> 56);
     uint32_t argument = (uint32_t)(word >> 32) & 0xffffff;
 
+    const char *name = name_of(event, argument);
+
     if (event >= MO_TRACE_EVENTS)
         event = MO_TRACE_NONE;
-    if (event == MO_TRACE_PARK)
+    if (name != NULL)
         dprintf(fd, "%s%u %s %u %s\n", before, worker, names[event],
-                (uint32_t)word, mo_wait_name(argument));
+                (uint32_t)word, name);
     else
         dprintf(fd, "%s%u %s %u %u\n", before, worker, names[event],
                 (uint32_t)word, argument);

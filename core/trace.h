@@ -23,6 +23,7 @@ enum mo_trace_event {
     MO_TRACE_YIELD,
     MO_TRACE_STEAL,                 /* victim */
     MO_TRACE_FAIL,
+    MO_TRACE_INJECT,                /* kind of fault */
     MO_TRACE_EVENTS
 };
 

@@ -32,6 +32,7 @@
 #include "fiber.h"
 #include "frame.h"
 #include "idle.h"
+#include "inject.h"
 #include "leave.h"
 #include "task.h"
 #include "worker.h"
@@ -249,6 +250,8 @@ void mo_commit_timed(void *arg)
     bool over = false;
     bool first;
 
+    if (mo_injects())
+        deadline = mo_inject_late(waiter->fiber->task, deadline);
     mo_lock_take(&w->timers.lock);
     first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
     mo_swap(&waiter->claim, waiter->masked ? MO_CLAIM_MASKED : MO_CLAIM_OPEN);
@@ -275,6 +278,8 @@ void mo_commit_select(void *arg)
     bool first = false;
     int why = 0;
 
+    if (mo_injects())
+        deadline = mo_inject_late(waiter->fiber->task, deadline);
     if (timed) {
         mo_lock_take(&w->timers.lock);
         first = mo_timer_insert(&w->timers, &waiter->timer, deadline, expire);
@@ -349,6 +354,8 @@ int64_t mo_wait_sooner(const struct moirai_task *task,
 {
     int64_t own = mo_task_deadline(task);
 
+    if (mo_injects())
+        mo_inject_cancel(task, how);
     if (how->masked || how->kind == MO_WAIT_SCOPE || own >= how->deadline_ns)
         return how->deadline_ns;
     return own;

@@ -25,6 +25,7 @@
 #include "arch/self.h"
 #include "backend.h"
 #include "idle.h"
+#include "inject.h"
 #include "lock.h"
 #include "os/os.h"
 #include "roster.h"
@@ -363,6 +364,7 @@ struct moirai_runtime {
     char *advice[MOIRAI_STACK_CLASSES];     /* how to get larger stacks */
     int dump_signal;                /* 0: none; constant, as is */
     enum mo_overflow on_overflow;
+    struct mo_inject inject;        /* of who plays a simulation */
 
     _Alignas(MO_CACHE_LINE) struct mo_idle idle;
     _Alignas(MO_CACHE_LINE) struct mo_staff staff;

@@ -101,6 +101,7 @@ static int take_flag(struct asked *a, int flag, char *value)
     case 'T': sim->trace = value; break;
     case 'n': rc = take_seeds(a, value); break;
     case 'S': rc = take_strategy(a, value); break;
+    case 'i': rc = sim_inject(sim, value); break;
     case 'b': rc = take_number("bound", value, 100000, &sim->bound); break;
     case 'd': rc = take_number("depth", value, DEPTH_MAX, &sim->depth); break;
     case 'J':
@@ -220,6 +221,9 @@ static void put_again(const struct sim *sim)
     char how[100];
 
     sim_describe(&sim->again, sim->timeout_s, how, sizeof how);
+    if (sim->inject[0] != '\0')
+        printf("--- faults injected: %llu\n",
+               (unsigned long long)sim_injected(sim));
     if (same(&sim->outcome, &sim->again))
         puts("--- it failed in the same way");
     else
@@ -254,6 +258,8 @@ static void put_json_failure(struct json *j, const struct sim *sim,
     json_pair(j, "said", sim->outcome.said);
     json_pair(j, "replay", command);
     json_pair(j, "trace", sim->trace);
+    json_key(j, "injected");
+    json_unsigned(j, sim_injected(sim));
     json_key(j, "again");
     json_bool(j, same(&sim->outcome, &sim->again));
     json_close(j, '}');
@@ -333,6 +339,8 @@ static int read_flags(struct asked *a, struct tool_args *args)
     }
     if (rc == TOOL_OK && flag == -1)
         return tool_usage("sim", "which program?");
+    if (rc == TOOL_OK && a->sim.exhaustive && a->sim.inject[0] != '\0')
+        return tool_usage("sim", "--inject is by seeds, --exhaustive is not");
     a->sim.program = args->argv + args->next - 1;
     if (!a->range && a->sim.exhaustive)
         a->sim.last = SCHEDULES;
@@ -354,7 +362,8 @@ int cmd_sim(int argc, char **argv)
         { 'c', "config", true }, TOOL_FLAG_SET, { 'n', "seeds", true },
         { 'J', "jobs", true }, { 'S', "strategy", true },
         { 'd', "depth", true }, { 'x', "exhaustive", false },
-        { 'b', "bound", true }, { 't', "timeout", true },
+        { 'b', "bound", true }, { 'i', "inject", true },
+        { 't', "timeout", true },
         { 'T', "trace", true }, TOOL_FLAG_JSON, TOOL_FLAG_HELP,
         { 0, NULL, false },
     };

@@ -151,7 +151,8 @@ static const struct {
     { "sim", cmd_sim, "run a program under many schedules",
       "usage: moirai sim [-c FILE] [-s KEY=VALUE]... [-n N|FIRST..LAST]\n"
       "                  [-J JOBS] [-S random|pct] [-d DEPTH]\n"
-      "                  [-x] [-b BOUND] [-t SECONDS] [-T FILE] [--json]\n"
+      "                  [-i KIND=N,...] [-x] [-b BOUND] [-t SECONDS]\n"
+      "                  [-T FILE] [--json]\n"
       "                  [--] PROGRAM [ARG...]\n"
       "\n"
       "Runs PROGRAM in the simulator, with one seed after the other, until it\n"
@@ -167,6 +168,8 @@ static const struct {
       "  -S, --strategy NAME random, or pct: ranks that fall (preset random)\n"
       "  -d, --depth N       of pct: steps that a fault needs in a certain\n"
       "                      order (preset 3)\n"
+      "  -i, --inject KIND=N,...  faults, one in N: memory, wakes, timers,\n"
+      "                      cancels; limit=N of them, delay=TIME of timers\n"
       "  -x, --exhaustive    every order of tasks, on one worker, instead\n"
       "  -b, --bound N       of -x: so many choices of a run (preset 1000)\n"
       "  -t, --timeout S     seconds that one run may take (preset 60)\n"

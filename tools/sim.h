@@ -44,6 +44,7 @@ struct sim {
     const char *trace;              /* the file for the replay */
     bool exhaustive;
     uint64_t bound;                 /* choices of a schedule that are varied */
+    char inject[600];               /* settings, each after a newline; or "" */
     bool json;
     /* What came of it. */
     uint64_t runs;                  /* that ended */
@@ -66,6 +67,13 @@ int sim_replay(struct sim *sim);
  * bytes there should be room for. trace, record: NULL, or files. */
 size_t sim_settings(const struct sim *sim, const struct sim_case *which,
                     char *text, size_t size);
+
+/* Takes "KIND=N,..." of --inject, and cuts it up. TOOL_OK, or another status
+ * after saying what is wrong with it. */
+int sim_inject(struct sim *sim, char *text);
+
+/* Faults of the replay, as its trace has them. */
+uint64_t sim_injected(const struct sim *sim);
 
 /* How it ended, in words. */
 void sim_describe(const struct sim_outcome *outcome, unsigned timeout_s,

@@ -86,13 +86,14 @@ size_t sim_settings(const struct sim *sim, const struct sim_case *which,
                      (unsigned long long)sim->bound, which->choices);
     else if (strcmp(sim->strategy, "pct") == 0)
         n = snprintf(text, size, "%sscheduler.seed=%llu\n"
-                     "scheduler.strategy=pct\nscheduler.depth=%llu", same,
+                     "scheduler.strategy=pct\nscheduler.depth=%llu%s", same,
                      (unsigned long long)which->seed,
-                     (unsigned long long)sim->depth);
+                     (unsigned long long)sim->depth, sim->inject);
     else
         n = snprintf(text, size, "%sscheduler.seed=%llu\n"
-                     "scheduler.strategy=%s", same,
-                     (unsigned long long)which->seed, sim->strategy);
+                     "scheduler.strategy=%s%s", same,
+                     (unsigned long long)which->seed, sim->strategy,
+                     sim->inject);
     return (size_t)n;
 }
 

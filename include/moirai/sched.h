@@ -94,6 +94,13 @@ struct moirai_sim_config {
     uint64_t bound;                 /* of given: so many, others by chance */
     const char *record;             /* of given: a file for "n taken" lines,
                                      * one for each choice; or NULL */
+    /* Faults, chosen by the seed: one in so many occasions; 0: none. */
+    uint64_t inject_memory;         /* allocations for tasks fail */
+    uint64_t inject_wakes;          /* waits for conditions end for nothing */
+    uint64_t inject_timers;         /* deadlines are noticed late: */
+    uint64_t inject_cancels;        /* tasks that have handles are cancelled */
+    uint64_t inject_limit;          /* of all together; 0: any number */
+    int64_t inject_delay;           /* ... by so many ns, at most */
 };
 
 /* What a scheduler may know about the runtime; constant. */

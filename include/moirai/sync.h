@@ -106,7 +106,8 @@ struct moirai_cond {
 /* Unlocks the mutex, which is the caller's, waits to be woken, and locks it
  * again, as long as that takes: it is the caller's whatever is returned. Who
  * locks it and calls signal or broadcast after that is not missed. What was
- * awaited may be over again on return, so it is looked at in a loop. 0; -EAGAIN
+ * awaited may be over again on return, or not have come, as a wait may end for
+ * no reason, so it is looked at in a loop. 0; -EAGAIN
  * for MOIRAI_NOW, -ETIMEDOUT, -ECANCELED: not woken; -EOWNERDEAD: woken or not,
  * and who had the mutex meanwhile failed; -ECHILD: this is a forked child;
  * -EPERM: the mutex is not the caller's. Can wait. */

@@ -243,6 +243,15 @@ static const char *const sim_strategies[] = {
 
 static const char *const sim_unknown[] = { "auto", NULL };
 
+static const char *const sim_any[] = { "any", NULL };
+static const char *const sim_never[] = { "never", NULL };
+
+#define SIM_INJECT(which, what)                                               \
+    { .name = #which, .preset = "never",                                      \
+      .help = "a fault: one in so many " what,                                \
+      .type = MOIRAI_UINT, .min = 1, .max = UINT32_MAX,                       \
+      .choices = sim_never, SIM_AT(which) }
+
 static const struct moirai_option sim_options[] = {
     { .name = "seed", .preset = "1",
       .help = "the same seed makes the same run",
@@ -270,6 +279,17 @@ static const struct moirai_option sim_options[] = {
       .help = "given: a file to write the choices to, a line each: of how "
               "many, and which",
       .type = MOIRAI_STRING, SIM_AT(record) },
+    SIM_INJECT(inject_memory, "allocations of the library for a task fails"),
+    SIM_INJECT(inject_wakes, "waits for a condition ends for nothing"),
+    SIM_INJECT(inject_timers, "deadlines of waits is noticed late"),
+    SIM_INJECT(inject_cancels, "waits of a task with a handle cancels it"),
+    { .name = "inject_limit", .preset = "100",
+      .help = "faults in a run, at most", .type = MOIRAI_UINT, .min = 1,
+      .max = UINT32_MAX, .choices = sim_any, SIM_AT(inject_limit) },
+    { .name = "inject_delay", .preset = "100ms",
+      .help = "how late a deadline is noticed, at most",
+      .type = MOIRAI_DURATION, .min = 1, .max = INT64_MAX,
+      SIM_AT(inject_delay) },
     { .name = NULL },
 };
 

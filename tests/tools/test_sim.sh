@@ -10,7 +10,7 @@ program() {
     chmod +x "$1"
 }
 
-echo "1..17"
+echo "1..20"
 
 # --- what is found ---------------------------------------------------------
 
@@ -80,6 +80,35 @@ is $? "one that an order shows is"
 ends 0 "$moirai" sim -x -n 1 "$bugs" double-close &&
     said "1 schedule, there are more: no failure"
 is $? "it says when there are more"
+
+# --- faults ----------------------------------------------------------------
+
+# The program of docs/simulation.md, and what is said there of it.
+sed -n '/^```c$/,/^```$/p' "$src/docs/simulation.md" | sed '/^```/d' > shown.c
+(cd "$here" && ./libtool --silent --tag=CC --mode=link ${CC:-cc} -D_GNU_SOURCE \
+    ${SANITIZE_CFLAGS:-} -I"$src/include" -o "$dir/shown" "$dir/shown.c" \
+    libmoirai.la) > out 2> err
+ends 0 "$moirai" sim -n 50 ./shown &&
+    ends 1 "$moirai" sim --inject timers=10 ./shown &&
+    grep -q "# $(sed -n 's/ failed: .*/ failed/p' out)\$" \
+        "$src/docs/simulation.md" &&
+    said "scheduler.inject_timers=10" && said "--- faults injected: 1" &&
+    said "it failed in the same way" &&
+    [ "$(grep -c ' injected: [0-9]* late timer$' moirai-sim.trace)" -eq 1 ]
+is $? "what no order shows may take a fault, which the trace has"
+
+mv moirai-sim.trace first.trace
+ends 1 "$moirai" sim -i timers=10,delay=1s,delay=100ms -i limit=100 --json \
+    ./shown && "$json" < out && said '"injected":1' &&
+    cmp first.trace moirai-sim.trace
+is $? "which is the same each time, however it is said"
+
+ends 2 "$moirai" sim -i timers ./shown && ends 2 "$moirai" sim -i '' ./shown &&
+    ends 2 "$moirai" sim -i timers=0 ./shown &&
+    ends 2 "$moirai" sim -i timers=1,luck=1 ./shown &&
+    complained 'not "luck=1"' && ends 2 "$moirai" sim -i delay=1 ./shown &&
+    ends 2 "$moirai" sim -x -i wakes=1 ./shown
+is $? "faults that there are not"
 
 # --- what is wrong ---------------------------------------------------------
 

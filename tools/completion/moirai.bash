@@ -127,8 +127,8 @@ _moirai_program() {
 
     for ((i = $1; i < ${#words[@]}; i++)); do
         case ${words[i]} in
-        -c | --config | -s | --set | -[nJSdbtT] | --seeds | --jobs | \
-            --strategy | --depth | --bound | --timeout | --trace) ((i++)) ;;
+        -c | --config | -s | --set | -[nJSdbitT] | --seeds | --jobs | \
+            --strategy | --depth | --bound | --inject | --timeout | --trace) ((i++)) ;;
         --) ((i++)); break ;;
         -*) ;;
         *) break ;;
