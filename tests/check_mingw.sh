@@ -38,7 +38,7 @@ sources() {
         case $file in
         core/portable/*) ;;
         plugins/stacks/fixed.c|plugins/stacks/guards.c|plugins/stacks/mmap.c|\
-        plugins/stacks/slab.c|\
+        plugins/stacks/slab.c|plugins/io/*|\
         tools/launch.c) continue ;;
         tools/bench_none.c|tools/columns_none.c|tools/plugins_none.c|\
         tools/sim_none.c) ;;

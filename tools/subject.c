@@ -188,6 +188,8 @@ static int name_it(const struct target *target)
         return set_key("scheduler.plugin", target->plugin);
     case MOIRAI_STACK:
         return set_key("stacks.plugin", target->plugin);
+    case MOIRAI_IO:
+        return set_key("io.plugin", target->plugin);
     default:
         return set_key("channels." CHANNEL ".plugin", target->plugin);
     }
@@ -235,6 +237,8 @@ static const struct mo_chosen *choice(const struct mo_setup *setup,
         chosen = &sections->sched;
     if (target->kind->kind == MOIRAI_STACK)
         chosen = &sections->stack;
+    if (target->kind->kind == MOIRAI_IO)
+        chosen = &sections->io;
     for (size_t i = 0; chosen == NULL && i < sections->n_channels; i++) {
         chosen = &sections->channels[i].chosen;
         if (!is_target(chosen, target))

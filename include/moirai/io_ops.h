@@ -29,6 +29,9 @@
  *          `done`.
  * Errors:  `result` is what the system call would return, negative errno for
  *          a failure, never -EAGAIN: the backend then waits and tries again.
+ *          (But for a connect to a local socket whose queue is full: nobody
+ *          tells when it has room again, so the core has to ask later.)
+ *          Sends raise no SIGPIPE; for writes the core keeps it blocked.
  *          -ECANCELED: cancelled before it had an effect; a request that had
  *          one says so by its count. A part of what was asked for is a result
  *          as any other: the core asks for the rest.

@@ -23,7 +23,7 @@ static inline void conforms(const struct promise *promise,
     void *config = conformance_config(plugin, settings);
     struct subject subject = { plugin, config };
 
-    if (plugin->kind == MOIRAI_CHAN)
+    if (plugin->kind == MOIRAI_CHAN || plugin->kind == MOIRAI_IO)
         conformance_effort(with_times(100));
     else if (check_long())
         conformance_effort(2000);
@@ -61,5 +61,7 @@ static inline void conforms(const struct promise *promise,
     CONFORMANCE_SUITE(STACK_PROMISES, suite, plugin, __VA_ARGS__)
 #define CHAN_CONFORMANCE(suite, plugin, ...)                                  \
     CONFORMANCE_SUITE(CHAN_PROMISES, suite, plugin, __VA_ARGS__)
+#define IO_CONFORMANCE(suite, plugin, ...)                                    \
+    CONFORMANCE_SUITE(IO_PROMISES, suite, plugin, __VA_ARGS__)
 
 #endif

@@ -25,7 +25,7 @@ END
 
 ends 0 "$moirai" explain && [ ! -s err ] &&
     said 'scheduler: steal 1.0, built in Because nobody names one, and the preset is "steal".' &&
-    said 'io: none Because nobody names one, and the preset is "auto", but there is none that can run here'
+    said 'io: epoll 1.0, built in Because nobody names one, and the preset is "auto": of those that can run here it has the highest rank, 10.'
 is $? "presets are told"
 ends 0 "$moirai" explain all.yaml &&
     said 'scheduler: steal 1.0, built in Because all.yaml:2:21 asks for "auto": of those that can run here it has the highest rank, 10.' &&

@@ -2,11 +2,11 @@
 /*
  * conformance.h - what is checked of every plugin of a kind.
  *
- * Each promise of include/moirai/{sched,stack,chan_ops}.h that can be checked
- * from outside is a function here, under a sentence that says it. It takes any
- * plugin of the kind, and returns if the promise holds; if not, HOLDS ends the
- * process with a sentence that says what was seen. A promise is made of
- * contracts alone: what only one plugin does is in tests/plugins.
+ * Each promise of include/moirai/{sched,stack,chan_ops,io_ops}.h that can be
+ * checked from outside is a function here, under a sentence that says it. It
+ * takes any plugin of the kind, and returns if the promise holds; if not, HOLDS
+ * ends the process with a sentence that says what was seen. A promise is made
+ * of contracts alone: what only one plugin does is in tests/plugins.
  *
  * `moirai plugins test` runs all of a kind, each in a process of its own; so do
  * the test programs (tests/support/conforms.h), as tests. Plugins get a fake
@@ -218,11 +218,57 @@ const struct promise *const *conformance_promises(uint32_t kind);
     X(chan_loses_nothing_in_a_crowd, __VA_ARGS__)                             \
     X(chan_is_picked_evenly, __VA_ARGS__)
 
+#define IO_PROMISES(X, ...)                                                   \
+    X(plugin_describes_itself, __VA_ARGS__)                                   \
+    X(io_starts, __VA_ARGS__)                                                 \
+    X(io_init_fails_cleanly, __VA_ARGS__)                                     \
+    X(io_poll_tells_readiness, __VA_ARGS__)                                   \
+    X(io_poll_has_many_waiters, __VA_ARGS__)                                  \
+    X(io_poll_tells_the_end, __VA_ARGS__)                                     \
+    X(io_reads_and_writes_pipes, __VA_ARGS__)                                 \
+    X(io_reads_terminals, __VA_ARGS__)                                        \
+    X(io_refuses_what_it_cannot, __VA_ARGS__)                                 \
+    X(io_refuses_no_descriptor, __VA_ARGS__)                                  \
+    X(io_reads_and_writes_files, __VA_ARGS__)                                 \
+    X(io_sends_and_receives, __VA_ARGS__)                                     \
+    X(io_keeps_order, __VA_ARGS__)                                            \
+    X(io_moves_much, __VA_ARGS__)                                             \
+    X(io_scatters_and_gathers, __VA_ARGS__)                                   \
+    X(io_takes_flags, __VA_ARGS__)                                            \
+    X(io_tells_the_end_of_a_stream, __VA_ARGS__)                              \
+    X(io_tells_resets, __VA_ARGS__)                                           \
+    X(io_keeps_datagrams_apart, __VA_ARGS__)                                  \
+    X(io_passes_descriptors, __VA_ARGS__)                                     \
+    X(io_accepts_and_connects, __VA_ARGS__)                                   \
+    X(io_tells_refusals, __VA_ARGS__)                                         \
+    X(io_cancels_connects, __VA_ARGS__)                                       \
+    X(io_survives_too_many_descriptors, __VA_ARGS__)                          \
+    X(io_cancels_what_waits, __VA_ARGS__)                                     \
+    X(io_cancels_polls, __VA_ARGS__)                                          \
+    X(io_cancel_after_the_end, __VA_ARGS__)                                   \
+    X(io_forget_ends_requests, __VA_ARGS__)                                   \
+    X(io_forget_closes, __VA_ARGS__)                                          \
+    X(io_numbers_are_used_again, __VA_ARGS__)                                 \
+    X(io_copies_report_nothing, __VA_ARGS__)                                  \
+    X(io_waits_until_deadline, __VA_ARGS__)                                   \
+    X(io_wake_before_wait_counts, __VA_ARGS__)                                \
+    X(io_wake_ends_wait, __VA_ARGS__)                                         \
+    X(io_flush_takes_no_wakes, __VA_ARGS__)                                   \
+    X(io_flush_tells, __VA_ARGS__)                                            \
+    X(io_waits_for_thousands, __VA_ARGS__)                                    \
+    X(io_survives_no_memory, __VA_ARGS__)                                     \
+    X(io_pollable_is_readable, __VA_ARGS__)                                   \
+    X(io_threads_pass_messages, __VA_ARGS__)                                  \
+    X(io_cancel_races_lose_nothing, __VA_ARGS__)                              \
+    X(io_forget_races_end_all, __VA_ARGS__)                                   \
+    X(io_leaves_nothing, __VA_ARGS__)
+
 #define CONFORMANCE_DECLARE(which, ...) extern const struct promise which;
 
 CONFORMANCE_DECLARE(plugin_describes_itself, )
 SCHED_PROMISES(CONFORMANCE_DECLARE, )
 STACK_PROMISES(CONFORMANCE_DECLARE, )
 CHAN_PROMISES(CONFORMANCE_DECLARE, )
+IO_PROMISES(CONFORMANCE_DECLARE, )
 
 #endif

@@ -18,6 +18,10 @@ static const struct promise *const of_chan[] = {
     CHAN_PROMISES(ENTRY, ) NULL,
 };
 
+static const struct promise *const of_io[] = {
+    IO_PROMISES(ENTRY, ) NULL,
+};
+
 const struct promise *const *conformance_promises(uint32_t kind)
 {
     switch (kind) {
@@ -27,6 +31,8 @@ const struct promise *const *conformance_promises(uint32_t kind)
         return of_stack;
     case MOIRAI_CHAN:
         return of_chan;
+    case MOIRAI_IO:
+        return of_io;
     default:
         return NULL;
     }
