@@ -100,6 +100,36 @@ words "$here/text" > "$here/real"
 words "$odd" > "$here/odd-words"
 words "$here/long" > "$here/long-words"
 
+# The same program under every scheduler and every allocator of stacks, from
+# YAML alone.
+words "${srcdir:-.}/include" > "$here/want"
+for scheduler in steal 'steal, order: fifo' 'steal, batch: half' fifo prio \
+    'prio, order: edf' numa sim; do
+    for stacks in mmap fixed slab heap; do
+        cat > "$here/each.yaml" <<END
+version: 1
+runtime: {workers: 3}
+scheduler: {plugin: $scheduler}
+stacks: {plugin: $stacks}
+channels:
+  files:   {plugin: ring, capacity: 256}
+  chunks:  {plugin: ring, capacity: 4}
+  counts:  {plugin: ring, capacity: 4}
+END
+        "$wordfreq" -c "$here/each.yaml" -n 0 "${srcdir:-.}/include" \
+            > "$here/got" 2> "$here/err" && [ ! -s "$here/err" ] &&
+            cmp "$here/want" "$here/got"
+        each_status=$?
+        each_name="wordfreq under $scheduler, stacks: $stacks"
+        if grep -q "there is no stack allocator" "$here/err"; then
+            ok 0 "$each_name # SKIP no modules here"
+            continue
+        fi
+        sed 's/^/# /' "$here/err"
+        ok $each_status "$each_name"
+    done
+done
+
 for c in $configs; do
     cp "$here/real" "$here/want"
     same "real text" "$c" -n 0 "$here/text"
