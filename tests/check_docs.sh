@@ -108,6 +108,8 @@ check_block() {
             build_module "$1"
         elif grep -q '^int main(' "$1"; then
             run_program "$1"
+        elif grep -q '^static .*turns_take(' "$1"; then
+            true                    # by try_turns, each in its place
         else
             compile_fragment "$1"
         fi
@@ -161,6 +163,58 @@ for document in $documents; do
     check_links "$source/$document"
     ok $? "$document: links"
 done
+
+# The example of docs/plugin-author.md, as its reader goes through it: what is to
+# be put into the package, in turn, and what the suite then says.
+
+# The definitions of file $1 in the place of those of the same names in $2.
+put_in_place() {
+    awk 'function name(line) {
+            sub(/ *\/\*.*/, "", line); sub(/\(.*/, "", line)
+            sub(/ \{$/, "", line); sub(/.*[ *]/, "", line)
+            return line
+        }
+        FNR == 1 { file++ }
+        file == 1 { text = text $0 "\n" }
+        /^(static|struct) .*[({]/ && !/;$/ { at = name($0) }
+        file == 1 { new[at]; next }
+        /^(static|struct) .*[({]/ && !/;$/ && at in new {
+            if (!put++) printf "%s\n", text
+            skip = 1
+        }
+        !skip { print }
+        /^}/ { if (skip) getline; skip = 0 }' "$1" "$2"
+}
+
+# What turns.c, with one more block put into it, is told; in $here/log.
+try_turns() {
+    put_in_place "$1" "$here/turns.c" >"$here/new.c" &&
+        mv "$here/new.c" "$here/turns.c"
+    # shellcheck disable=SC2086  # flags are words
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -fPIC -shared \
+        -fvisibility=hidden -pthread ${SANITIZE_CFLAGS:-} -I"$source/include" \
+        -o "$here/modules/sched_turns.so" "$here/turns.c" >"$here/log" 2>&1 &&
+        tools/moirai plugins test -q "$here/modules/sched_turns.so" \
+            >"$here/log" 2>&1
+}
+
+extract "$source/docs/plugin-author.md"
+tools/moirai plugins new sched turns "$here/sched_turns" >"$here/log" 2>&1
+cp "$here/sched_turns/turns.c" "$here/turns.c"
+steps=$(cd "$here/blocks" && grep -l 'turns_take' -- *.c | sort -n)
+# shellcheck disable=SC2086  # file names, of digits
+set -- $steps
+[ $# -eq 2 ] && try_turns "$here/blocks/$1"
+[ $? -eq 1 ] && sed -n '/^broken/,/again/p' "$here/log" | head -n 3 |
+    diff "$(grep -l '^broken  A task has its turn' "$here"/blocks/*.text)" - \
+        >"$here/diff"
+ok $? "docs/plugin-author.md: the first try breaks the promise that it says"
+try_turns "$here/blocks/${2:-none}"
+ok $? "docs/plugin-author.md: the second breaks none"
+compile "$here/program" "$(grep -l start_page "$here"/blocks/*.c)" &&
+    MOIRAI_SCHEDULER__PLUGIN=turns MOIRAI_WORKERS=2 timeout 60 \
+        "$here/program" >"$here/log" 2>&1
+ok $? "docs/plugin-author.md: the program runs under it"
 
 # Without the comment that heads the file.
 sed '1,/^ \*\/$/d' "$source/examples/hello.c" >"$here/hello.c"

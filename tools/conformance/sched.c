@@ -242,22 +242,23 @@ PROMISE(sched_busy_worker_keeps_nothing,
     keep_busy(subject, true);
 }
 
-/* A worker that makes a new task for each one it runs gets to the first, which
- * has another priority and was spawned elsewhere than the rest. */
-static void behind_new_ones(const struct subject *subject, uint8_t priority,
-                            bool foreign)
+/* A worker that makes a new task for each one it runs gets to number `old`, 0
+ * or 1, which has another priority and was spawned elsewhere than the rest. */
+static void behind_those(const struct subject *subject, uint8_t priority,
+                         bool foreign, uint32_t old)
 {
     const uint32_t n = 20000;
     uint32_t pushed = 0;
     struct rig rig;
 
     rig_open(&rig, subject, 1, n);
-    rig.jobs[0].task.priority = priority;
-    for (uint32_t i = 1; i < n; i++)
-        rig.jobs[i].task.site = &elsewhere;
-    rig_push(&rig, foreign ? NULL : rig.workers[0], pushed++);
-    rig_push(&rig, rig.workers[0], pushed++);
-    while (atomic_load(&rig.jobs[0].runs) == 0) {
+    for (uint32_t i = 0; i < n; i++)
+        rig.jobs[i].task.site = i != old ? &elsewhere : rig.jobs[i].task.site;
+    rig.jobs[old].task.priority = priority;
+    for (; pushed < 2; pushed++)
+        rig_push(&rig, foreign && pushed == old ? NULL : rig.workers[0],
+                 pushed);
+    while (atomic_load(&rig.jobs[old].runs) == 0) {
         struct moirai_task *task;
 
         HOLDS(pushed < n, "a task of priority %u that %s pushed still waits "
@@ -273,6 +274,14 @@ static void behind_new_ones(const struct subject *subject, uint8_t priority,
     rig.job_count = pushed;
     rig_drain(&rig);
     rig_close(&rig);
+}
+
+/* Whether or not there were others like the new ones before it. */
+static void behind_new_ones(const struct subject *subject, uint8_t priority,
+                            bool foreign)
+{
+    behind_those(subject, priority, foreign, 0);
+    behind_those(subject, priority, foreign, 1);
 }
 
 /* Does it promise that among tasks of the same priority only? */
