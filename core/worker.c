@@ -281,7 +281,7 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     if (mo_load_relaxed(&rt->starving) != 0)
         mo_fiber_drain(w);
     mo_run_timers(w, w);
-    if (mo_io_is_open(&rt->io))
+    if (mo_io_is_open(&rt->io) && (int32_t)(mo_turns_of(w) - w->heard) >= 0)
         mo_io_flush(w);
     if (other == w || turn != w->watched_turn) {
         other = rt->workers[++w->watched % n];

@@ -253,6 +253,7 @@ struct mo_worker {
                                      * becomes ready is gathered: */
     bool by_io;                     /* so it got the last of what it has */
     struct moirai_task *told, *told_last;
+    uint32_t heard;                 /* its turns, when all that was to run */
     void *ring;                     /* its part of the backend */
     uint64_t trace_at, trace_mask;
     struct mo_magazine handles;
