@@ -15,7 +15,8 @@
  * Nothing keeps a worker from asking the last of them as long as there is work
  * to be had.
  *
- * The rings are made at the start, from where workers are then.
+ * The rings are made at the start, from where workers are then; if they are
+ * seated anew later, the order is what it was.
  */
 #include "victim.h"
 
@@ -44,9 +45,27 @@ static uint32_t ring_of(const struct mo_seats *seats, uint32_t from,
     if (ring != 0)
         return NEARER - 1 + ring < MO_NEAR_RINGS ? NEARER - 1 + ring
                                                  : MO_NEAR_RINGS - 1;
-    if (seats->bind == MO_BIND_NODE || mine->cache != other->cache)
+    if (seats->bind == MO_BIND_NODE || a->count != 1 || b->count != 1
+        || mine->cache != other->cache)
         return NEARER - 1;
     return mine->core == other->core ? 0 : 1;
+}
+
+bool mo_victims_differ(const struct mo_seats *seats,
+                       const struct moirai_sched_ops *sched, uint32_t victims)
+{
+    if (victims == MO_VICTIMS_AUTO)
+        return mo_near_matters(seats, sched);
+    return victims == MO_VICTIMS_NEAREST && seats->each != NULL;
+}
+
+uint32_t mo_victims_ring(const struct mo_seats *seats, uint32_t victims,
+                         uint32_t from, uint32_t to)
+{
+    if (victims == MO_VICTIMS_NEAREST)
+        return ring_of(seats, from, to);
+    return mo_near_ring(&seats->machine, mo_seats_of(seats, from)->node,
+                        mo_seats_of(seats, to)->node);
 }
 
 /* False: out of memory. */

@@ -16,6 +16,15 @@ struct mo_victims {
     uint32_t ring;                  /* which one that is */
 };
 
+/* Do the seats of workers, under that scheduler and with that scheduler.victims
+ * (enum mo_victims_order), make rings? Else all are as near. */
+bool mo_victims_differ(const struct mo_seats *seats,
+                       const struct moirai_sched_ops *sched, uint32_t victims);
+
+/* If so, the ring of worker `to` around worker `from`. */
+uint32_t mo_victims_ring(const struct mo_seats *seats, uint32_t victims,
+                         uint32_t from, uint32_t to);
+
 /* Says who is near a worker, which is being made and has its place. 0; -ENOMEM;
  * -EINVAL: it cannot be as scheduler.victims says; with *err filled. */
 int mo_victims_place(struct mo_worker *w, struct moirai_error *err);

@@ -53,6 +53,7 @@ static int look(struct topo *t, struct mo_report *report)
     t->plan.machine = t->own.pu_count != 0 ? &t->own : &t->seats.machine;
     t->plan.seats = &t->seats;
     t->plan.sched = mo_setup_sched(t->s)->ops;
+    t->plan.victims = mo_setup_runtime(t->s)->victims;
     t->plan.workers = why_workers(text, t->s);
     mo_topo_read(&t->plan.use);
     snprintf(t->why, sizeof t->why, "%s. ", text);
@@ -63,7 +64,7 @@ static int look(struct topo *t, struct mo_report *report)
 
 static int write_svg(struct topo *t)
 {
-    FILE *file = t->to != NULL ? fopen(t->to, "we") : stdout;
+    FILE *file = t->to != NULL ? fopen(t->to, "w") : stdout;
     int code = file == NULL ? errno : 0;
 
     if (code == 0) {

@@ -38,6 +38,7 @@ struct plan {
     const struct mo_machine *machine;
     const struct mo_seats *seats;   /* where each is NULL nobody is bound */
     const struct moirai_sched_ops *sched;   /* NULL: none could be had */
+    uint32_t victims;               /* scheduler.victims */
     const char *made_up;            /* in hwloc's words; "": the machine is
                                      * this one */
     struct mo_topo use;
@@ -88,9 +89,13 @@ const char *plan_on_node(char *out, const struct plan *plan, uint32_t node);
  * anybody. */
 bool plan_has_rings(const struct plan *plan);
 
-/* Whom those on a node take tasks from: "workers 0-3, on node 0: each other;
- * then workers 4-7 (distance 20)"; "" if there are none, or no rings. */
-const char *plan_rings(char *out, const struct plan *plan, uint32_t node);
+/* If so, which of MO_NEAR_RINGS worker `to` is in for worker `from`. */
+uint32_t plan_ring(const struct plan *plan, uint32_t from, uint32_t to);
+
+/* Whom a worker takes tasks from, and all that are as near to each other:
+ * "workers 0-3: each other; then workers 4-7 (distance 20)"; "" if there are no
+ * rings, or that was told of one before it. */
+const char *plan_rings(char *out, const struct plan *plan, uint32_t worker);
 
 /* What holds beyond that. */
 const char *plan_order(const struct plan *plan);

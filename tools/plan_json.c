@@ -121,18 +121,12 @@ static void put_workers(struct json *j, const struct plan *plan,
 /* Of the worker, rings of others, the nearest first. */
 static void put_rings(struct json *j, const struct plan *plan, uint32_t index)
 {
-    const struct mo_seats *seats = plan->seats;
-    uint32_t from = mo_seats_of(seats, index)->node;
-
     json_open(j, '[');
     for (uint32_t ring = 0; ring < MO_NEAR_RINGS; ring++) {
         bool any = false;
 
         for (uint32_t i = 0; i < plan->workers; i++) {
-            uint32_t to = mo_seats_of(seats, i)->node;
-
-            if (i == index
-                || mo_near_ring(plan->machine, from, to) != ring)
+            if (i == index || plan_ring(plan, index, i) != ring)
                 continue;
             if (!any)
                 json_open(j, '[');

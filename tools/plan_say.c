@@ -8,6 +8,7 @@
 
 #include "near.h"
 #include "text.h"
+#include "victim.h"
 #include "why.h"
 
 /* --- lists of workers ---------------------------------------------------- */
@@ -80,56 +81,77 @@ const char *plan_on_node(char *out, const struct plan *plan, uint32_t node)
 
 bool plan_has_rings(const struct plan *plan)
 {
-    return plan->sched != NULL && mo_near_matters(plan->seats, plan->sched);
+    return plan->sched != NULL
+        && mo_victims_differ(plan->seats, plan->sched, plan->victims);
 }
 
-/* Workers in a ring around those of a node; "" if there are none. *distance is
- * that of its nodes. */
-static const char *list_ring(char *out, const struct plan *plan, uint32_t node,
-                             uint32_t ring, uint32_t *distance)
+uint32_t plan_ring(const struct plan *plan, uint32_t from, uint32_t to)
+{
+    return mo_victims_ring(plan->seats, plan->victims, from, to);
+}
+
+/* Workers in a ring around one; "" if there are none. *to is one of them. */
+static const char *list_ring(char *out, const struct plan *plan, uint32_t from,
+                             uint32_t ring, uint32_t *to)
 {
     char numbers[PLAN_LIST] = "";
     struct list list = { .out = numbers };
 
     out[0] = '\0';
     for (uint32_t i = 0; i < plan->workers; i++) {
-        uint32_t to = mo_seats_of(plan->seats, i)->node;
-
-        if (mo_near_ring(plan->machine, node, to) != ring)
+        if (plan_ring(plan, from, i) != ring)
             continue;
         add(&list, i);
-        *distance = mo_machine_distance(plan->machine, node, to);
+        *to = i;
     }
     return name_them(out, &list);
 }
 
-const char *plan_rings(char *out, const struct plan *plan, uint32_t node)
+static void add_ring(char *out, const char *list, const struct plan *plan,
+                     uint32_t from, uint32_t to)
+{
+    uint32_t here = mo_seats_of(plan->seats, from)->node;
+    uint32_t there = mo_seats_of(plan->seats, to)->node;
+    size_t used = strlen(out);
+
+    if (here == there)
+        snprintf(out + used, WHY_MAX - used, "; then %s", list);
+    else
+        snprintf(out + used, WHY_MAX - used, "; then %s (distance %u)", list,
+                 (unsigned)mo_machine_distance(plan->machine, here, there));
+}
+
+const char *plan_rings(char *out, const struct plan *plan, uint32_t worker)
 {
     char list[PLAN_LIST];
-    uint32_t distance = 0;
+    uint32_t own, to = worker;
 
     out[0] = '\0';
-    if (!plan_has_rings(plan)
-        || list_ring(list, plan, node, 0, &distance)[0] == '\0')
+    if (!plan_has_rings(plan))
         return out;
-    snprintf(out, WHY_MAX, "%s, on node %u: each other", list,
-             (unsigned)plan->machine->nodes[node].number);
-    for (uint32_t ring = 1; ring < MO_NEAR_RINGS; ring++) {
-        size_t used = strlen(out);
-
-        if (list_ring(list, plan, node, ring, &distance)[0] != '\0')
-            snprintf(out + used, WHY_MAX - used, "; then %s (distance %u)",
-                     list, (unsigned)distance);
-    }
+    own = plan_ring(plan, worker, worker);
+    for (uint32_t i = 0; i < worker; i++)
+        if (plan_ring(plan, worker, i) == own)
+            return out;
+    list_ring(list, plan, worker, own, &to);
+    snprintf(out, WHY_MAX, "%s, on node %u%s", list, (unsigned)plan->machine
+             ->nodes[mo_seats_of(plan->seats, worker)->node].number,
+             to != worker ? ": each other" : "");
+    for (uint32_t ring = own + 1; ring < MO_NEAR_RINGS; ring++)
+        if (list_ring(list, plan, worker, ring, &to)[0] != '\0')
+            add_ring(out, list, plan, worker, to);
     return out;
 }
 
 const char *plan_order(const struct plan *plan)
 {
-    return plan_has_rings(plan) ? "Among those that are equally far, one "
-                                  "begins with any."
-         : "Anybody from anybody, beginning with any: only the scheduler numa, "
-           "with workers bound to several nodes, goes by who is near.";
+    if (plan_has_rings(plan))
+        return "Among those that are equally far, one begins with any.";
+    if (plan->victims == MO_VICTIMS_ROUND)
+        return "Anybody from anybody, beginning with who gave some last.";
+    return "Anybody from anybody, beginning with any. What would change that: "
+           "scheduler.victims, or the scheduler numa on several nodes, with "
+           "workers that are bound.";
 }
 
 /* --- sentences ----------------------------------------------------------- */

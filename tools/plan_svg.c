@@ -141,7 +141,7 @@ static int put_foot(FILE *file, const struct plan *plan, int width, int y)
     if (!plan->order)
         return y + MARGIN;
     y = put_lines(file, width, y + 8, "Whom workers take tasks from:");
-    for (uint32_t i = 0; i < plan->machine->node_count; i++)
+    for (uint32_t i = 0; i < plan->workers; i++)
         y = put_lines(file, width, y, plan_rings(text, plan, i));
     return put_lines(file, width, y, plan_order(plan)) + MARGIN;
 }

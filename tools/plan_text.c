@@ -235,7 +235,7 @@ static void print_order(const struct plan *plan, int width)
 
     printf("\n%swhom workers take tasks from%s\n", tool_bold(stdout),
            tool_plain(stdout));
-    for (uint32_t i = 0; i < plan->machine->node_count; i++)
+    for (uint32_t i = 0; i < plan->workers; i++)
         if (plan_rings(text, plan, i)[0] != '\0')
             tool_paragraph(width, 4, printf("  "), text);
     tool_paragraph(width, 2, 0, plan_order(plan));

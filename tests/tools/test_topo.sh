@@ -69,7 +69,13 @@ ends 0 made 'numa:2 core:2 pu:1' -s scheduler.plugin=numa \
     ends 0 made 'pack:2 numa:2 core:1 pu:1' -s scheduler.plugin=numa \
         -s runtime.workers=4 --order --json && "$json" <out &&
     said '"order":[[[1],[2,3]],[[0],[2,3]],[[3],[0,1]],[[2],[0,1]]]'
-is $? "whom they take tasks from is told, the nearest first"
+ok=$?
+ends 0 made 'numa:2 core:2 pu:2' -s runtime.bind=close -s runtime.workers=7 \
+        -s scheduler.victims=nearest -o &&
+    spoke 'workers 0, 2, on node 0: each other; then workers 1, 3; then' &&
+    ends 0 "$moirai" topo -s scheduler.victims=round -o &&
+    spoke 'beginning with who gave some last' || ok=1
+is $ok "whom they take tasks from is told, the nearest first"
 printf 'runtime: {topology: "numa:2 core:2 pu:1", workers: 2, bind: close}\n' \
     >made.yaml
 ends 0 "$moirai" topo -c made.yaml && said '[0:w0] [1:w1]' &&
