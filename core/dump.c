@@ -19,6 +19,7 @@
 #include "backtrace.h"
 #include "depth.h"
 #include "fault.h"
+#include "follow.h"
 #include "line.h"
 #include "mem.h"
 #include "os/symbol.h"
@@ -314,18 +315,16 @@ static void write_answer(struct dump *d, const struct mo_watch_answer *answer)
 /* What the worker is held to. */
 static void write_seat(struct dump *d, const struct mo_worker *w)
 {
-    const struct mo_seats *seats = &w->runtime->seats;
-    const struct mo_seat *seat;
+    uint32_t at = mo_load_relaxed(&w->sits_at);
 
-    if (seats->each == NULL)
+    if (w->runtime->seats.each == NULL)
         return;
-    seat = mo_seats_of(seats, w->hot.index);
     mo_line_text(&d->line, ", on node ");
-    mo_line_number(&d->line, seats->machine.nodes[seat->node].number);
-    if (seats->bind == MO_BIND_NODE)
+    mo_line_number(&d->line, mo_load_relaxed(&w->sits_on_node));
+    if (at == MO_SITS_ANYWHERE)
         return;
     mo_line_text(&d->line, ", processor ");
-    mo_line_number(&d->line, seats->numbers[seat->first]);
+    mo_line_number(&d->line, at);
 }
 
 static void write_state(struct dump *d, const struct mo_worker *w)

@@ -48,6 +48,7 @@
 
 #include <errno.h>
 
+#include "follow.h"
 #include "handle.h"
 #include "line.h"
 #include "log.h"
@@ -56,10 +57,9 @@
 #include "os/thread.h"
 #include "search.h"
 #include "staff.h"
-#include "topo.h"
 
 #define LOOKS 2                     /* in options.stuck */
-#define EVERY_NS MOIRAI_S           /* between two looks at quotas */
+#define EVERY_NS MOIRAI_S           /* between two looks at masks */
 #define LEAST (MOIRAI_MS / 2)       /* between two of them */
 #define SHARE 4                     /* of options.stuck, a task that computes
                                      * has had one in so many */
@@ -265,7 +265,7 @@ static void look_at_system(struct moirai_runtime *rt)
     if (now - m->looked_ns < mo_load(&m->every_ns))
         return;
     m->looked_ns = now;
-    mo_staff_follow(rt, mo_topo_workers());
+    mo_follow(rt);
 }
 
 /* --- the thread ----------------------------------------------------------- */

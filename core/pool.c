@@ -18,11 +18,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 #include <moirai/task.h>
 
 #include "mem.h"
+#include "os/affinity.h"
 #include "worker.h"
 
 #define IDLE_S 5
@@ -50,6 +52,8 @@ struct mo_pool {
     uint32_t threads, idle, queued, most;
     pthread_t ended;                /* the last thread that did, if any has */
     bool any_ended, closing;
+    uint32_t *processors;           /* that they may run on */
+    uint32_t processor_count;       /* 0: where who starts one may */
     clockid_t clock;                /* that `work` goes by; constant */
 };
 
@@ -84,7 +88,25 @@ void mo_pool_close(struct mo_pool *pool)
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->gone);
     pthread_mutex_destroy(&pool->lock);
+    mo_mem_free(pool->processors);
     mo_mem_free(pool);
+}
+
+int mo_pool_hold(struct mo_pool *pool, const uint32_t *numbers, uint32_t n)
+{
+    uint32_t *list = mo_mem_alloc(n * sizeof *list, 8);
+    uint32_t *before;
+
+    if (list == NULL)
+        return -ENOMEM;
+    memcpy(list, numbers, n * sizeof *list);
+    pthread_mutex_lock(&pool->lock);
+    before = pool->processors;
+    pool->processors = list;
+    pool->processor_count = n;
+    pthread_mutex_unlock(&pool->lock);
+    mo_mem_free(before);
+    return 0;
 }
 
 bool mo_pool_here(const struct mo_pool *pool)
@@ -167,6 +189,20 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* Where the process may run; or, if it may not any more, as it comes. */
+static int create(struct mo_pool *pool, pthread_t *thread)
+{
+    pthread_attr_t attr;
+    int rc = EINVAL;
+
+    if (pool->processor_count != 0 && pthread_attr_init(&attr) == 0) {
+        if (mo_os_bind(&attr, pool->processors, pool->processor_count) == 0)
+            rc = pthread_create(thread, &attr, thread_main, pool);
+        pthread_attr_destroy(&attr);
+    }
+    return rc == EINVAL ? pthread_create(thread, NULL, thread_main, pool) : rc;
+}
+
 /* One more thread. The lock is held. */
 static int start_thread(struct mo_pool *pool)
 {
@@ -175,7 +211,7 @@ static int start_thread(struct mo_pool *pool)
     int rc;
 
     mo_os_block_signals(&old);
-    rc = pthread_create(&thread, NULL, thread_main, pool);
+    rc = create(pool, &thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc == 0)
         pool->threads++;

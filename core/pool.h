@@ -14,6 +14,11 @@ struct mo_pool;
  * of memory. */
 struct mo_pool *mo_pool_open(uint32_t threads);
 
+/* Threads that are started from now on are held to these processors, and not to
+ * those of who starts them, who may be a worker that is bound. 0 or -ENOMEM.
+ * Any thread. */
+int mo_pool_hold(struct mo_pool *pool, const uint32_t *numbers, uint32_t n);
+
 /* No call is under way. Ends the threads. */
 void mo_pool_close(struct mo_pool *pool);
 

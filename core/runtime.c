@@ -18,6 +18,7 @@
 #include "dump.h"
 #include "fault.h"
 #include "fiber.h"
+#include "follow.h"
 #include "frame.h"
 #include "handle.h"
 #include "host.h"
@@ -433,7 +434,7 @@ static int open_all(struct moirai_runtime *rt,
     rt->names = mo_names_open();
     rt->pool = mo_pool_open((uint32_t)rt->options.blocking_threads);
     rc = -ENOMEM;
-    if (rt->names == NULL || rt->pool == NULL)
+    if (rt->names == NULL || rt->pool == NULL || mo_follow_pool(rt) != 0)
         moirai_error_set(err, rc, "out of memory");
     else
         rc = open_inside(rt, err);

@@ -8,6 +8,10 @@
  * node: not to one hardware thread, but to all of a node's; nodes have workers
  * in proportion to what this process may use of them, neighbours together.
  *
+ * Who is one too many for a hardware thread of his own, a worker that stands in
+ * for others, or when the process may use less than at the start, is held to
+ * all of a node: the system finds him the one whose worker is away.
+ *
  * In a machine that is made up, seats are dealt and nobody is bound.
  */
 #include "seat.h"
@@ -82,45 +86,75 @@ static uint32_t node_at(const struct mo_seats *seats, uint32_t at)
     return seats->machine.pus[seats->pus[at]].node;
 }
 
-static void deal_nodes(struct mo_seats *seats)
+/* The processors of a node, or, if none of them may be used, all. */
+static struct mo_seat on_node(const struct mo_seats *seats, uint32_t node)
+{
+    uint32_t n = seats->machine.allowed;
+    struct mo_seat seat = { .node = node };
+
+    while (seat.first < n && node_at(seats, seat.first) != node)
+        seat.first++;
+    while (seat.first + seat.count < n
+           && node_at(seats, seat.first + seat.count) == node)
+        seat.count++;
+    return seat.count != 0 ? seat : (struct mo_seat){ node, 0, n };
+}
+
+static void deal_nodes(struct mo_seats *seats, bool stay)
 {
     uint32_t n = seats->machine.allowed;
 
     for (uint32_t i = 0; i < seats->count; i++) {
-        uint32_t at = (uint32_t)((uint64_t)i * n / seats->count);
-        uint32_t node = node_at(seats, at);
-        struct mo_seat *seat = &seats->each[i];
+        uint64_t worker = i % seats->workers;
+        uint32_t at = (uint32_t)(worker * n / seats->workers);
 
-        while (at > 0 && node_at(seats, at - 1) == node)
-            at--;
-        *seat = (struct mo_seat){ .node = node, .first = at };
-        while (at < n && node_at(seats, at) == node)
-            at++;
-        seat->count = at - seat->first;
+        seats->each[i] = on_node(seats, stay ? seats->each[i].node
+                                             : node_at(seats, at));
     }
 }
 
-static int deal_pus(struct mo_seats *seats)
-{
-    struct turn *turns = mo_mem_alloc(seats->machine.allowed * sizeof *turns,
-                                      8);
+#define ANY_NODE UINT32_MAX
+#define TAKEN UINT32_MAX            /* in place of turn.at */
 
-    if (turns == NULL)
-        return -ENOMEM;
-    order(seats, turns);
-    for (uint32_t i = 0; i < seats->count; i++)
-        seats->each[i] = (struct mo_seat){ node_at(seats, turns[i].at),
-                                           turns[i].at, 1 };
-    mo_mem_free(turns);
-    return 0;
+/* The next turn that is left, on `node`, or anywhere: its place in
+ * seats->pus, or TAKEN. Those before `from` are not looked at. */
+static uint32_t take_turn(const struct mo_seats *seats, struct turn *turns,
+                          uint32_t node, uint32_t from)
+{
+    for (uint32_t i = from; i < seats->machine.allowed; i++) {
+        uint32_t at = turns[i].at;
+
+        if (at == TAKEN || (node != ANY_NODE && node_at(seats, at) != node))
+            continue;
+        turns[i].at = TAKEN;
+        return at;
+    }
+    return TAKEN;
 }
 
-static bool reserve(struct mo_seats *seats, uint32_t count)
+static void deal_pus(struct mo_seats *seats, struct turn *turns, bool stay)
 {
     uint32_t n = seats->machine.allowed;
 
-    seats->count = count;
-    seats->each = mo_mem_alloc(count * sizeof *seats->each, 8);
+    order(seats, turns);
+    for (uint32_t i = 0; i < seats->count; i++) {
+        uint32_t node = stay ? seats->each[i].node : ANY_NODE;
+        uint32_t at = take_turn(seats, turns, node, stay ? 0 : i);
+
+        if (at != TAKEN)
+            seats->each[i] = (struct mo_seat){ node_at(seats, at), at, 1 };
+        else if (stay)
+            seats->each[i] = on_node(seats, node);
+        else
+            seats->each[i] = on_node(seats, seats->each[i % n].node);
+    }
+}
+
+static bool reserve(struct mo_seats *seats)
+{
+    uint32_t n = seats->machine.pu_count;
+
+    seats->each = mo_mem_alloc(seats->count * sizeof *seats->each, 8);
     seats->pus = mo_mem_alloc(n * sizeof *seats->pus, 8);
     seats->numbers = mo_mem_alloc(n * sizeof *seats->numbers, 8);
     return seats->each != NULL && seats->pus != NULL && seats->numbers != NULL;
@@ -163,24 +197,85 @@ static int check(const struct mo_seats *seats, bool made_up, uint32_t workers,
     return 0;
 }
 
+static void deal_with(struct mo_seats *seats, struct turn *turns, bool stay)
+{
+    list_pus(seats);
+    if (seats->bind == MO_BIND_NODE)
+        deal_nodes(seats, stay);
+    else
+        deal_pus(seats, turns, stay);
+}
+
+static struct turn *reserve_turns(const struct mo_seats *seats)
+{
+    return mo_mem_alloc(seats->machine.pu_count * sizeof(struct turn), 8);
+}
+
 static int deal(struct mo_seats *seats, bool made_up, uint32_t workers,
                 uint32_t most, struct moirai_error *err)
 {
+    struct turn *turns;
     int rc = check(seats, made_up, workers, err);
 
     if (rc != 0)
         return rc;
-    if (seats->bind == MO_BIND_NODE)
-        most = workers;
-    else if (most > seats->machine.allowed)
-        most = seats->machine.allowed;
-    if (!reserve(seats, most))
+    seats->workers = workers;
+    seats->count = most;
+    turns = reserve_turns(seats);
+    if (!reserve(seats) || turns == NULL) {
+        mo_mem_free(turns);
         return -ENOMEM;
-    list_pus(seats);
-    if (seats->bind != MO_BIND_NODE)
-        return deal_pus(seats);
-    deal_nodes(seats);
+    }
+    deal_with(seats, turns, false);
+    mo_mem_free(turns);
     return 0;
+}
+
+static bool is_among(uint32_t number, const uint32_t *numbers, uint32_t n)
+{
+    while (n > 0 && numbers[n - 1] != number)
+        n--;
+    return n > 0;
+}
+
+/* How many of them the machine has. *other: they are not those so far. */
+static uint32_t compare(const struct mo_machine *machine,
+                        const uint32_t *numbers, uint32_t n, bool *other)
+{
+    uint32_t known = 0;
+
+    *other = false;
+    for (uint32_t i = 0; i < machine->pu_count; i++) {
+        bool among = is_among(machine->pus[i].number, numbers, n);
+
+        known += among;
+        *other = *other || among != machine->pus[i].allowed;
+    }
+    return known;
+}
+
+int mo_seats_deal(struct mo_seats *seats, const uint32_t *numbers, uint32_t n,
+                  bool stay)
+{
+    struct mo_machine *machine = &seats->machine;
+    uint32_t known;
+    struct turn *turns;
+    bool other;
+
+    if (seats->each == NULL)
+        return 0;
+    known = compare(machine, numbers, n, &other);
+    if (known == 0 || !other)
+        return 0;
+    turns = reserve_turns(seats);
+    if (turns == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < machine->pu_count; i++)
+        machine->pus[i].allowed = is_among(machine->pus[i].number, numbers, n);
+    machine->allowed = known;
+    deal_with(seats, turns, stay);
+    mo_mem_free(turns);
+    return 1;
 }
 
 int mo_seats_open(const struct mo_runtime_options *options, bool by_node,

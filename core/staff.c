@@ -37,6 +37,7 @@
 #include <errno.h>
 
 #include "fiber.h"
+#include "follow.h"
 #include "idle.h"
 #include "near.h"
 #include "os/thread.h"
@@ -63,19 +64,6 @@ void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers, bool real)
     staff->most = staff->limit;
     if (real && rt->options.stuck != 0 && mo_thread_can_look())
         staff->most += (uint32_t)rt->options.spares;
-}
-
-/* What its thread may run on. In a machine that is made up, anything. */
-static void take_seat(struct mo_worker *w)
-{
-    const struct mo_seats *seats = &w->runtime->seats;
-    const struct mo_seat *seat;
-
-    if (seats->each == NULL || !seats->machine.real)
-        return;
-    seat = mo_seats_of(seats, w->hot.index);
-    w->thread.processors = &seats->numbers[seat->first];
-    w->thread.processor_count = seat->count;
 }
 
 /* Gets its first stacks, of its node's memory. */
@@ -105,7 +93,7 @@ int mo_staff_start(struct moirai_runtime *rt)
     w->thread.arg = w;
     w->thread.name = "moirai/work";
     w->thread.priority = (int)rt->options.realtime;
-    take_seat(w);
+    mo_follow_seat(w);
     rc = rt->os->start(rt->os, &w->thread);
     if (rc != 0) {
         mo_sub(&rt->staff.working, 1);
@@ -264,6 +252,17 @@ void mo_staff_notify(struct mo_worker *w)
         mo_unpark(&w->parker);
 }
 
+bool mo_staff_hold(struct moirai_runtime *rt)
+{
+    return begin_to_fill(&rt->staff);
+}
+
+void mo_staff_let_go(struct moirai_runtime *rt)
+{
+    if (end_to_fill(&rt->staff))
+        mo_staff_fill(rt);
+}
+
 /* Nobody calls one from the bench while the lock is held, and nobody starts one
  * while this one fills. */
 bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
@@ -272,7 +271,7 @@ bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
     struct mo_worker *w;
     bool found;
 
-    if (!begin_to_fill(staff))
+    if (!mo_staff_hold(rt))
         return false;
     mo_lock_take(&staff->lock);
     w = staff->bench;
@@ -280,8 +279,7 @@ bool mo_staff_ask(struct moirai_runtime *rt, bool (*look)(struct mo_worker *w))
         w = rt->workers[mo_load(&staff->started)];
     found = w != NULL && look(w);
     mo_lock_drop(&staff->lock);
-    if (end_to_fill(staff))
-        mo_staff_fill(rt);
+    mo_staff_let_go(rt);
     return found;
 }
 

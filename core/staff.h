@@ -48,6 +48,11 @@ void mo_staff_follow(struct moirai_runtime *rt, uint32_t workers);
 /* A task was put into the inbox of `w`. Behind a fence. */
 void mo_staff_notify(struct mo_worker *w);
 
+/* From here on nobody starts workers, until the caller, who may take his time,
+ * says so. False: somebody is just about that. */
+bool mo_staff_hold(struct moirai_runtime *rt);
+void mo_staff_let_go(struct moirai_runtime *rt);
+
 /* One whose queues nobody uses as its own now, so that somebody else may ask
  * the scheduler in its name: calls look(w, arg) and returns its result; false
  * if there is none. */

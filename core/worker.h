@@ -285,7 +285,9 @@ struct mo_worker {
     MO_ATOMIC(bool) benched;
     MO_ATOMIC(uint32_t) stuck;      /* enum mo_stuck, by the monitor, and */
     MO_ATOMIC(int64_t) stuck_since; /* since when */
+    MO_ATOMIC(uint32_t) sits_on_node, sits_at;  /* for dumps; follow.c */
 };
+
 
 /* Who sleeps, who looks for work; see idle.c. */
 struct mo_idle {
@@ -327,7 +329,7 @@ struct mo_monitor {
     MO_ATOMIC(uint32_t) asleep;     /* until a worker goes back to work */
     MO_ATOMIC(uint32_t) ending;
     MO_ATOMIC(uint64_t) stuck;      /* tasks, so far */
-    MO_ATOMIC(int64_t) every_ns;    /* between two looks at quotas */
+    MO_ATOMIC(int64_t) every_ns;    /* between two looks at masks */
     int64_t looked_ns;              /* when it did last */
 };
 
@@ -347,7 +349,7 @@ struct moirai_runtime {
     MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
     struct mo_near *near;           /* by node; see near.c; NULL: one node */
     uint32_t *node_of;              /* by worker; constant */
-    struct mo_seats seats;          /* what its workers are held to; constant */
+    struct mo_seats seats;          /* what its workers are held to */
     bool biased;                    /* its workers may own channels */
     bool owning;                    /* and it has one only */
     struct mo_worker **workers;

@@ -25,8 +25,8 @@ floors='
 2 section setup topo tree trial value
 3 backend barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
-3 depth fiber fork frame future gate handle host idle inherit inject leave link loan local
-3 loop monitor name near once
+3 depth fiber follow fork frame future gate handle host idle inherit inject leave
+3 link loan local loop monitor name near once
 3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single solo sort span spill staff stats sync task tenure time timer trace
 3 search transfer victim wait watch worker

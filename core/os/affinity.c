@@ -49,15 +49,37 @@ bool mo_os_can_bind(void)
     return true;
 }
 
+static void make_set(cpu_set_t *set, const uint32_t *numbers, uint32_t n)
+{
+    CPU_ZERO(set);
+    for (uint32_t i = 0; i < n; i++)
+        if (numbers[i] < MO_AFFINITY_MOST)
+            CPU_SET(numbers[i], set);
+}
+
 int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n)
 {
     cpu_set_t set;
 
-    CPU_ZERO(&set);
-    for (uint32_t i = 0; i < n; i++)
-        if (numbers[i] < MO_AFFINITY_MOST)
-            CPU_SET(numbers[i], &set);
+    make_set(&set, numbers, n);
     return -pthread_attr_setaffinity_np(attr, sizeof set, &set);
+}
+
+int mo_os_rebind(pthread_t thread, const uint32_t *numbers, uint32_t n)
+{
+    cpu_set_t set;
+
+    make_set(&set, numbers, n);
+    return -pthread_setaffinity_np(thread, sizeof set, &set);
+}
+
+bool mo_os_is_bound(pthread_t thread, const uint32_t *numbers, uint32_t n)
+{
+    cpu_set_t set, wanted;
+
+    make_set(&wanted, numbers, n);
+    return pthread_getaffinity_np(thread, sizeof set, &set) == 0
+        && CPU_EQUAL(&set, &wanted);
 }
 
 bool mo_os_prefer(uint32_t node, struct mo_os_policy *before)

@@ -26,6 +26,12 @@ bool mo_os_can_bind(void);
  * tells. */
 int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n);
 
+/* A thread that runs is held to these from now on. 0 or a negative errno. */
+int mo_os_rebind(pthread_t thread, const uint32_t *numbers, uint32_t n);
+
+/* Is it held to just these? */
+bool mo_os_is_bound(pthread_t thread, const uint32_t *numbers, uint32_t n);
+
 /* Whose memory a thread gets. */
 struct mo_os_policy {
     int mode;

@@ -38,6 +38,22 @@ int mo_os_bind(pthread_attr_t *attr, const uint32_t *numbers, uint32_t n)
     return -ENOTSUP;
 }
 
+int mo_os_rebind(pthread_t thread, const uint32_t *numbers, uint32_t n)
+{
+    (void)thread;
+    (void)numbers;
+    (void)n;
+    return -ENOTSUP;
+}
+
+bool mo_os_is_bound(pthread_t thread, const uint32_t *numbers, uint32_t n)
+{
+    (void)thread;
+    (void)numbers;
+    (void)n;
+    return false;
+}
+
 bool mo_os_prefer(uint32_t node, struct mo_os_policy *before)
 {
     (void)node;
