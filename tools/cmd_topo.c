@@ -156,8 +156,9 @@ static int set_topology(const char *text)
                           "core:4 pu:2\"");
     if ((size_t)snprintf(setting, sizeof setting, "runtime.topology=%s", text)
         >= sizeof setting)
-        return tool_usage("topo", "--synthetic takes no more than %zu bytes",
-                          sizeof setting - sizeof "runtime.topology=");
+        return tool_usage("topo", "--synthetic takes no more than %u bytes",
+                          (unsigned)(sizeof setting
+                                     - sizeof "runtime.topology="));
     return tool_set("topo", setting);
 }
 
