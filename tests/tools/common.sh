@@ -29,6 +29,11 @@ is() {
         sed 's/^/# err: /' err
     fi
 }
+# skip DESCRIPTION REASON
+skip() {
+    n=$((n + 1))
+    echo "ok $n - $1 # SKIP $2"
+}
 # ends STATUS COMMAND...: does it end so? Leaves out and err.
 ends() {
     wanted=$1
@@ -41,3 +46,5 @@ ends() {
 }
 said() { grep -qF -- "$1" out; }
 complained() { grep -qF -- "$1" err; }
+# The same of what out says on one line.
+spoke() { tr -s ' \n' ' ' <out | grep -qF -- "$1"; }

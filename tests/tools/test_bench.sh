@@ -4,47 +4,19 @@
 # hang, decline and talk nonsense. Nothing is measured: they are shell scripts.
 #
 # Runs in the build directory; prints TAP.
-set -u
-
-here=$(pwd)
-src=$(cd "${srcdir:-.}" && pwd)
-moirai=$here/tools/moirai
-json=$here/tests/tools/json_check
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-unset MOIRAI_PLUGIN_PATH MOIRAI_CONFIG MOIRAI_SET NO_COLOR
-cd "$dir" || exit 1
-
-n=0
-is() {
-    n=$((n + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# out: /' out
-        sed 's/^/# err: /' err
-    fi
-}
-skip() {
-    n=$((n + 1))
-    echo "ok $n - $1 # SKIP $2"
-}
-# ends STATUS COMMAND...: does it end so? Leaves out and err.
-ends() {
-    wanted=$1
+. "${srcdir:-.}/tests/tools/common.sh"
+unset NO_COLOR
+# tries STATUS COMMAND...: does it end so, in time?
+tries() {
+    expected=$1
     shift
-    timeout 120 "$@" >out 2>err
-    status=$?
-    [ $status -eq "$wanted" ] && return 0
-    echo "# ended in $status, not $wanted: $*"
-    return 1
+    ends "$expected" timeout 120 "$@"
 }
 # bench_ends STATUS ARGUMENT...: the same of moirai bench.
 bench_ends() {
-    expected=$1
+    code=$1
     shift
-    ends "$expected" "$moirai" bench -f questions.yaml -d programs "$@"
+    tries "$code" "$moirai" bench -f questions.yaml -d programs "$@"
 }
 said() { grep -qE -- "$1" out; }
 complained() { grep -qE -- "$1" err; }
@@ -250,7 +222,7 @@ xml.dom.minidom.parse("plots/plain.svg")
 END
 name="JSON has all values, ratios and verdicts; the plot is well formed"
 if command -v python3 >/dev/null; then
-    ends 0 python3 look.py
+    tries 0 python3 look.py
     is $? "$name"
 else
     skip "$name" "no python3"
@@ -300,19 +272,19 @@ questions:
     contestants: [moira]
     targets: [{most: -1}]
 END
-ends 3 "$moirai" bench -f wrong.yaml && [ ! -s out ] &&
+tries 3 "$moirai" bench -f wrong.yaml && [ ! -s out ] &&
     complained '^wrong.yaml:3:18: contestants.moirai.kind: expected own, ' &&
     complained '^wrong.yaml:3:39: .*unknown key, did you mean "title"\?$' &&
     complained '^wrong.yaml:6.*whole numbers from 1 to' &&
     complained '^wrong.yaml:8.*no contestant "moira", did you mean "moirai"\?'
 is $? "all mistakes with their places"
-ends 3 "$moirai" bench -f wrong.yaml --json && "$json" <out && [ ! -s err ] &&
-    ends 3 "$moirai" bench -f nowhere.yaml && complained 'cannot be read'
+tries 3 "$moirai" bench -f wrong.yaml --json && "$json" <out && [ ! -s err ] &&
+    tries 3 "$moirai" bench -f nowhere.yaml && complained 'cannot be read'
 is $? "as JSON; a file that is not there"
 
 # --- ours ------------------------------------------------------------------
 
-ends 0 "$moirai" bench -f "$src/bench/questions.yaml" -d nowhere --list &&
+tries 0 "$moirai" bench -f "$src/bench/questions.yaml" -d nowhere --list &&
     said '^spawn-warm  ' && said '^No peer is there'
 is $? "the questions that are shipped are well formed"
 echo "1..$n"

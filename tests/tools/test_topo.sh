@@ -4,12 +4,6 @@
 #
 # Runs in the build directory; prints TAP.
 . "${srcdir:-.}/tests/tools/common.sh"
-# What out says, on one line.
-spoke() { tr -s ' \n' ' ' <out | grep -qF -- "$1"; }
-skip() {
-    n=$((n + 1))
-    echo "ok $n # SKIP $1"
-}
 # A made-up machine.
 made() {
     machine=$1
@@ -42,7 +36,7 @@ if ! made 'pu:1' >out 2>err && complained 'needs hwloc'; then
     ends 3 made 'node:2 pu:1' --json && "$json" <out && said '"ok":false'
     is $? "without hwloc no machine is made up"
     for name in drawing binding order json svg sizes; do
-        skip "no hwloc: $name"
+        skip "$name" "no hwloc"
     done
     echo "1..$n"
     exit 0
@@ -122,8 +116,8 @@ then
     awk 'length > 51 { exit 1 }' out && spoke 'this process may'
     is $? "the width is the terminal's"
 else
-    skip "no program that makes a terminal: script"
-    skip "no program that makes a terminal: script"
+    skip "colours" "no program that makes a terminal: script"
+    skip "the terminal's width" "no program that makes a terminal: script"
 fi
 
 # --- as a picture -------------------------------------------------------------
@@ -147,7 +141,7 @@ if command -v xmllint >/dev/null 2>&1; then
     done
     is $ok "pictures are valid XML"
 else
-    skip "no program that checks XML: xmllint"
+    skip "pictures are valid XML" "no program that checks it: xmllint"
 fi
 
 # --- what goes wrong ----------------------------------------------------------
@@ -182,7 +176,7 @@ if [ -c /dev/full ]; then
         complained 'cannot write: No space left'
     is $? "a disk that is full"
 else
-    skip "no /dev/full"
+    skip "a disk that is full" "no /dev/full"
 fi
 ends 2 "$moirai" topo --nonsense && complained 'unknown option "nonsense"' &&
     ends 2 "$moirai" topo --sgv && complained 'did you mean --svg?' &&
@@ -208,7 +202,8 @@ then
         ends 0 taskset -c "$one" "$moirai" topo -g && said 'class="shut"'
     is $? "what this process may not use is set apart"
 else
-    skip "one processor, or no program that sets affinity: taskset"
+    skip "what this process may not use" \
+        "one processor, or no program that sets affinity: taskset"
 fi
 
 echo "1..$n"
