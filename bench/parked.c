@@ -7,8 +7,10 @@
  * channel, which is then closed), parked-mixed (the same, a tenth as many,
  * after each has used its stack as a program does: printf, name resolution,
  * a deep call), parked-list (as parked; list_ns, what moirai_dump takes for one
- * of them). Metrics: create_ns, bytes (memory and page tables, by which the
- * process grew), wake_ns (all wake and end); each per task.
+ * of them), sleepers (the same, each asleep until a time of its own; fire_ns,
+ * processor time from when all sleep until all have ended). Metrics: create_ns,
+ * bytes (memory and page tables, by which the process grew), wake_ns (all wake
+ * and end); each per task.
  */
 #include "bench.h"
 
@@ -24,6 +26,8 @@
 #include <moirai/task.h>
 
 #include "memory.h"
+#include "task.h"
+#include "work.h"
 
 #define TASKS 1e6
 #define MIXED 1e5
@@ -170,10 +174,67 @@ static void ask_listed(const struct bench *bench)
     bench_print("list_ns", round.list_ns / (double)round.tasks);
 }
 
+/* --- sleepers ------------------------------------------------------------- */
+
+struct sleepers {
+    size_t tasks, begun;            /* begun: by __atomic builtins */
+    int64_t due;                    /* the first one's time */
+    double create_ns, bytes, fire_ns;
+};
+
+struct sleeper {
+    struct sleepers *all;
+    int64_t until;
+};
+
+static int sleep_once(void *arg)
+{
+    const struct sleeper *self = arg;
+
+    __atomic_fetch_add(&self->all->begun, 1, __ATOMIC_RELAXED);
+    return moirai_sleep_until(self->until);
+}
+
+static int let_sleep(void *arg)
+{
+    struct sleepers *all = arg;
+    struct sleeper *each = bench_alloc(all->tasks * sizeof *each);
+    struct moirai_scope scope;
+    double bytes = bench_memory();
+    int64_t start = bench_clock(), cpu;
+
+    all->due = moirai_after((int64_t)all->tasks * WORK_SLEEP_EACH_NS);
+    bench_need(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), "scope");
+    for (size_t i = 0; i < all->tasks; i++) {
+        each[i] = (struct sleeper){ all, all->due + work_sleep_after(i) };
+        bench_need(moirai_spawn(&scope, sleep_once, &each[i]), "spawn");
+    }
+    while (__atomic_load_n(&all->begun, __ATOMIC_RELAXED) < all->tasks)
+        moirai_yield();
+    all->create_ns = (double)(bench_clock() - start);
+    all->bytes = bench_memory() - bytes;
+    cpu = bench_cpu_clock();
+    bench_need(moirai_scope_end(&scope), "end");
+    all->fire_ns = (double)(bench_cpu_clock() - cpu);
+    return 0;
+}
+
+static void ask_sleepers(const struct bench *bench)
+{
+    struct sleepers all = { .tasks = bench_scaled(bench, TASKS, 100) };
+    double n = (double)all.tasks;
+
+    bench_task(bench, let_sleep, &all);
+    bench_print("create_ns", all.create_ns / n);
+    bench_print("bytes", all.bytes / n);
+    bench_print("fire_ns", all.fire_ns / n);
+}
+
 static const struct bench_question questions[] = {
     { "parked", ask_parked },
     { "parked-mixed", ask_mixed },
     { "parked-list", ask_listed },
+    { "sleepers", ask_sleepers },
     { NULL, NULL },
 };
 

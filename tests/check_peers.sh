@@ -36,6 +36,7 @@ metrics() {
     tail) echo p50_ns p999_ns ;;
     mixed-*) echo compute_ns wait_ns p50_ns p99_ns ;;
     parked) echo create_ns bytes wake_ns ;;
+    sleepers) echo create_ns bytes fire_ns ;;
     parked-list) echo list_ns ;;
     idle) echo cpu_us ;;
     *) echo ns ;;

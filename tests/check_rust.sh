@@ -47,7 +47,8 @@ questions() {
         loop-empty saxpy stencil irregular-static irregular-dynamic irregular-guided \
         reduce scan sort cpu ;;
     tokio) echo spawn-cold spawn-warm fib ring-2 ring-100 ring-10000 \
-        ring-100000 pingpong chan chan-batch select mutex wake tail parked idle start cpu ;;
+        ring-100000 pingpong chan chan-batch select mutex wake tail parked \
+        sleepers idle start cpu ;;
     tokio-rayon) echo mixed-fork mixed-1ms mixed-10ms mixed-100ms ;;
     tokio-*) echo mutex ;;
     esac
@@ -60,6 +61,7 @@ metrics() {
     tail) echo p50_ns p999_ns ;;
     mixed-*) echo compute_ns wait_ns p50_ns p99_ns ;;
     parked) echo create_ns bytes wake_ns ;;
+    sleepers) echo create_ns bytes fire_ns ;;
     idle) echo cpu_us ;;
     *) echo ns ;;
     esac

@@ -16,7 +16,7 @@
 
 #include "arena.h"
 
-#define BENCH_METRICS 4             /* of a question */
+#define BENCH_METRICS 5             /* of a question */
 #define BENCH_WORKERS 8             /* numbers of workers in a list */
 #define BENCH_NUMBER 32             /* room for a number and its unit */
 

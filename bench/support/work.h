@@ -63,6 +63,15 @@ static inline int work_uts_inner(uint64_t hash)
     return hash < UINT64_C(2296619637176839168);        /* 0.1245 * 2^64 */
 }
 
+/* sleepers: tasks that are made at most this fast are all there when the first
+ * one is due; which is when task i is, in ns after that. */
+enum { WORK_SLEEP_EACH_NS = 5000, WORK_SLEEP_SPREAD_NS = 100000000 };
+
+static inline int64_t work_sleep_after(uint64_t i)
+{
+    return (int64_t)(work_hash(i) % WORK_SLEEP_SPREAD_NS);
+}
+
 /* spawn: 1e6 tasks at scale 1, in whole batches of so many: each is spawned
  * into one scope or group, which is waited for before the next begins. */
 enum { WORK_SPAWN_BATCH = 10000 };

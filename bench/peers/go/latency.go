@@ -100,6 +100,30 @@ func parked(b bench) {
 }
 
 // parkedList: a record of every goroutine, with its stack, as profiles have it.
+func sleepers(b bench) {
+	tasks := b.scaled(1e6, 100)
+	var begun, all sync.WaitGroup
+	begun.Add(tasks)
+	all.Add(tasks)
+	memory := resident()
+	start := time.Now()
+	due := start.Add(time.Duration(tasks) * 5 * time.Microsecond)
+	for i := 0; i < tasks; i++ {
+		go func(i int) {
+			begun.Done()
+			time.Sleep(time.Until(due.Add(sleepAfter(i))))
+			all.Done()
+		}(i)
+	}
+	begun.Wait()
+	report("create_ns", float64(time.Since(start).Nanoseconds())/
+		float64(tasks))
+	report("bytes", float64(resident()-memory)/float64(tasks))
+	cpu := cpuTime()
+	all.Wait()
+	report("fire_ns", float64((cpuTime()-cpu).Nanoseconds())/float64(tasks))
+}
+
 func parkedList(b bench) {
 	tasks := b.scaled(1e6, 1)
 	gate := make(chan struct{})

@@ -50,6 +50,7 @@ var questions = map[string]func(b bench){
 	"scan":              scan,
 	"sort":              sortQuestion,
 	"cpu":               cpu,
+	"sleepers":          sleepers,
 	"start":             start,
 	"idle":              idle,
 	"expected":          expected,
@@ -99,6 +100,12 @@ func main() {
 	question, known := questions[os.Args[1]]
 	if os.Args[1] == started {
 		question, known = goNothing, true
+	}
+	switch os.Args[1] {
+	case serveEcho:
+		question, known = serve(echo), true
+	case serveHTTP:
+		question, known = serve(http), true
 	}
 	if !known {
 		os.Exit(noAnswer)

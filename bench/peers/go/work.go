@@ -4,7 +4,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Tasks that are spawned before they are waited for.
 const spawnBatch = 10000
@@ -33,6 +36,11 @@ func splitmix64(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// sleepers: how long after the first one task i is due.
+func sleepAfter(i int) time.Duration {
+	return time.Duration(splitmix64(uint64(i)) % 100000000)
 }
 
 func fibSize(scale float64) int {

@@ -27,6 +27,11 @@ pub fn hash(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// sleepers: how many ns after the first one is due.
+pub fn sleep_after(i: usize) -> u64 {
+    hash(i as u64) % 100_000_000
+}
+
 /// Tasks that are spawned into one scope or group and waited for.
 pub const SPAWN_BATCH: usize = 10_000;
 

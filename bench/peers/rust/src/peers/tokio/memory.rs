@@ -2,7 +2,7 @@
 //! Parked tasks: what they cost, and that they cost nothing while they wait.
 
 use crate::ask::{self, Asked};
-use crate::runtime;
+use crate::{runtime, work};
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -83,6 +83,40 @@ pub fn parked(asked: &Asked) {
     ask::print("create_ns", create.as_nanos() as f64 / tasks as f64);
     ask::print("bytes", bytes as f64 / tasks as f64);
     ask::print("wake_ns", wake.as_nanos() as f64 / tasks as f64);
+}
+
+/// Sleeping tasks: made before `due`, which is when the first one wakes.
+async fn sleep_all(tasks: usize) -> (Duration, usize, i64) {
+    let park = Park::new(tasks);
+    let before = memory();
+    let start = Instant::now();
+    let due = start + Duration::from_micros(5 * tasks as u64);
+    for i in 0..tasks {
+        let late = Duration::from_nanos(work::sleep_after(i));
+        let park = park.clone();
+        tokio::spawn(async move {
+            let sleep = tokio::time::sleep_until((due + late).into());
+            park.count();
+            sleep.await;
+            park.count();
+        });
+    }
+    park.all.notified().await;
+    let create = start.elapsed();
+    let bytes = memory().saturating_sub(before);
+    let cpu = cpu_time();
+    park.all.notified().await;
+    (create, bytes, cpu_time() - cpu)
+}
+
+pub fn sleepers(asked: &Asked) {
+    let tasks = asked.scaled(1_000_000, 1);
+    let mut builder = runtime::builder(asked.workers);
+    let runtime = builder.enable_time().build().expect("cannot start tokio");
+    let (create, bytes, cpu) = runtime::run(&runtime, sleep_all(tasks));
+    ask::print("create_ns", create.as_nanos() as f64 / tasks as f64);
+    ask::print("bytes", bytes as f64 / tasks as f64);
+    ask::print("fire_ns", cpu as f64 / tasks as f64);
 }
 
 /// Processor time of the process, in ns.

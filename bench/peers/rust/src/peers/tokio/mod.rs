@@ -5,6 +5,7 @@ mod chan;
 mod latency;
 mod memory;
 mod ring;
+mod serve;
 mod spawn;
 
 use crate::ask::{self, Asked};
@@ -62,6 +63,9 @@ pub fn answer(asked: Asked) {
         "idle" => memory::idle(asked),
         "cpu" => cpu(asked),
         "start" => start(asked),
+        "sleepers" => memory::sleepers(asked),
+        "serve-echo" => serve::echo(asked),
+        "serve-http" => serve::http(asked),
         _ => ask::none(),
     }
 }
