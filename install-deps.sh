@@ -9,7 +9,8 @@
 set -eu
 
 usual="gcc g++ libc6-dev make autoconf automake libtool pkg-config
-    libltdl-dev libyaml-dev libhwloc-dev libcriterion-dev"
+    libltdl-dev libyaml-dev libhwloc-dev libssl-dev openssl
+    libcriterion-dev"
 
 is_installed() {
     case $(dpkg-query --show --showformat='${db:Status-Status}' "$1" \
