@@ -42,6 +42,8 @@ liburing.h plugins/io/uring.c
 ltdl.h core/dl.c
 ltdl.h core/portable/dl.c
 nng/* plugins/transports/nng.c
+openssl/* adapters/tls*
+openssl/* tests/adapters/*
 process.h core/os/windows/unistd.h
 sanitizer/* core/arch/sanitize.h
 sanitizer/lsan_interface.h tests/support/check.c

@@ -267,9 +267,11 @@ run() {
 # Builds the program in $1 and runs it, by its presets and under the simulator;
 # its output to $here/said.
 run_program() {
+    library=
+    ! grep -q '<moirai/tls.h>' "$1" || library=libmoirai-tls.la
     # shellcheck disable=SC2086  # flags are words
     ./libtool --silent --tag=CC --mode=link ${CC:-cc} $flags -pthread \
-        -o "$here/program" "$1" libmoirai.la >"$here/log" 2>&1 || return 1
+        -o "$here/program" "$1" $library libmoirai.la >"$here/log" 2>&1 || return 1
     run "$1.run" >"$here/said" 2>"$here/log" || return 1
     MOIRAI_SCHEDULER__PLUGIN=sim
     export MOIRAI_SCHEDULER__PLUGIN
@@ -293,7 +295,10 @@ try_module() {
 
 cp plugins/.libs/*.so "$here/modules/" 2>/dev/null
 for page in $pages; do
-    case $page in *.1 | *.5 | moirai-plugin.7) continue ;; esac
+    case $page in
+    *.1 | *.5 | moirai-plugin.7) continue ;;
+    moirai_tls.3) [ -f libmoirai-tls.la ] || continue ;;
+    esac
     extract "$page"
     said=
     for block in "$here"/blocks/[0-9][0-9].c; do
