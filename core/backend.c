@@ -144,7 +144,9 @@ void mo_io_close(struct moirai_runtime *rt)
 
 /* --- what has ended ------------------------------------------------------- */
 
-/* The worker asks the backend just now: what is ready is for mo_io_release. */
+/* The worker asks the backend just now: what is ready is for mo_io_release. Who
+ * was heard of first runs first, also where the newest task of a queue is the
+ * next: else who is first in one round may be last in the next. */
 static void gather(struct mo_worker *w, struct mo_waiter *waiter)
 {
     struct moirai_task *task = waiter->fiber->task;
@@ -152,11 +154,13 @@ static void gather(struct mo_worker *w, struct mo_waiter *waiter)
     mo_count(&w->count.woken, 1);
     waiter->result = 0;
     mo_race_release(waiter);
-    task->next = NULL;
-    if (w->told == NULL)
+    if (w->told == NULL || w->queue.local != NULL) {
+        task->next = w->told;
         w->told = task;
-    else
+    } else {
+        task->next = NULL;
         w->told_last->next = task;
+    }
     w->told_last = task;
 }
 

@@ -108,7 +108,9 @@ static inline bool epoll_is_tcp(struct epoll_slot *slot, int fd)
 static inline bool epoll_drained(struct epoll_slot *slot,
                                  const struct moirai_io_request *r, int64_t n)
 {
-    return r->op == MOIRAI_IO_RECV && r->flags == 0 && r->message == NULL
+    bool reads = r->op == MOIRAI_IO_RECV || r->op == MOIRAI_IO_READ;
+
+    return reads && r->flags == 0 && r->message == NULL
         && n > 0 && !slot->hung && !slot->urgent
         && (uint64_t)n < requests_length(r) && epoll_is_tcp(slot, r->fd);
 }

@@ -171,6 +171,9 @@ static inline ssize_t requests_read_write(const struct moirai_io_request *r)
 {
     bool writes = r->op == MOIRAI_IO_WRITE;
 
+    if (r->offset < 0 && r->count == 1)     /* the kernel copies no list */
+        return writes ? write(r->fd, r->parts->iov_base, r->parts->iov_len)
+                      : read(r->fd, r->parts->iov_base, r->parts->iov_len);
     if (r->offset >= 0)
         return writes ? pwritev(r->fd, r->parts, (int)r->count, r->offset)
                       : preadv(r->fd, r->parts, (int)r->count, r->offset);
