@@ -200,6 +200,10 @@ const char *plan_use(char *out, const struct plan *plan)
     if (machine->flat)
         snprintf(out, WHY_MAX, "There is no hwloc to tell what the machine is "
                  "made of: drawn are the processors that this process may use");
+    else if (!machine->real)
+        snprintf(out, WHY_MAX, "hwloc was told, by HWLOC_SYNTHETIC or "
+                 "HWLOC_XMLFILE, of another machine than this one: nobody can "
+                 "be bound");
     else if (machine->allowed == machine->pu_count)
         snprintf(out, WHY_MAX, "This process may use all of them");
     else

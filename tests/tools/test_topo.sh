@@ -77,6 +77,9 @@ ends 0 "$moirai" topo -c made.yaml && said '[0:w0] [1:w1]' &&
         "$moirai" topo && said '[0:w0] [1   ]' && said '[2:w1] [3   ]' &&
     ends 0 made 'core:3 pu:1' -c made.yaml && said '[0:w0] [1:w1] [2   ]'
 is $? "the configuration counts, and --synthetic more"
+ends 0 env HWLOC_SYNTHETIC='node:2 pu:2' "$moirai" topo &&
+    spoke 'of another machine than this one' && said 'node 1, 1 GiB'
+is $? "another machine that hwloc was told of is not taken for this one"
 ends 0 made 'node:2 l2:2(size=1048576) l1d:2(size=32768) core:1 pu:1' &&
     said 'L2 1 MiB' && spoke 'core with L1d 32 KiB to itself'
 is $? "caches that cores share are drawn, those of each one are told"
