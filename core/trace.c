@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "inject.h"
+#include "log.h"
 #include "mem.h"
 
 static const char *const names[MO_TRACE_EVENTS] = {
@@ -72,8 +73,8 @@ static const char *name_of(uint32_t event, uint32_t argument)
     return event == MO_TRACE_INJECT ? mo_inject_name(argument) : NULL;
 }
 
-/* One line, after `before`. */
-static void write_event(int fd, const char *before, uint32_t worker,
+/* One line, after `before`. False: it cannot be written. */
+static bool write_event(int fd, const char *before, uint32_t worker,
                         uint64_t word)
 {
     uint32_t event = (uint32_t)(word >> 56);
@@ -84,11 +85,10 @@ static void write_event(int fd, const char *before, uint32_t worker,
     if (event >= MO_TRACE_EVENTS)
         event = MO_TRACE_NONE;
     if (name != NULL)
-        dprintf(fd, "%s%u %s %u %s\n", before, worker, names[event],
-                (uint32_t)word, name);
-    else
-        dprintf(fd, "%s%u %s %u %u\n", before, worker, names[event],
-                (uint32_t)word, argument);
+        return dprintf(fd, "%s%u %s %u %s\n", before, worker, names[event],
+                       (uint32_t)word, name) > 0;
+    return dprintf(fd, "%s%u %s %u %u\n", before, worker, names[event],
+                   (uint32_t)word, argument) > 0;
 }
 
 /* Whose clock is only looked at: a simulated one must not notice. */
@@ -97,11 +97,15 @@ void mo_trace_live(struct mo_worker *w)
     struct mo_os *os = w->runtime->os;
     int64_t now = os->sim != NULL ? os->coarse(os) : os->now(os);
     int saved = errno;
+    uint32_t unsaid = 0;
     char before[24];
 
     snprintf(before, sizeof before, "%lld ", (long long)now);
-    write_event(w->runtime->trace_fd, before, w->hot.index,
-                w->trace[(w->trace_at - 1) & w->trace_mask]);
+    if (!write_event(w->runtime->trace_fd, before, w->hot.index,
+                     w->trace[(w->trace_at - 1) & w->trace_mask])
+        && mo_cas_once(&w->runtime->trace_broken, &unsaid, 1))
+        mo_log(MOIRAI_LOG_ERROR, "runtime.trace_file: events are missing "
+               "there: %s", strerror(errno));
     errno = saved;
 }
 

@@ -346,6 +346,7 @@ struct moirai_runtime {
     void *stack_state;
     bool ordered;                   /* the scheduler's flag */
     int trace_fd;                   /* for each event as it happens; -1 */
+    MO_ATOMIC(uint32_t) trace_broken;   /* it was said that some are missing */
     MO_ATOMIC(uint32_t) worker_count;   /* places looked at */
     struct mo_near *near;           /* by node; see near.c; NULL: one node */
     uint32_t *node_of;              /* by worker; constant */

@@ -212,7 +212,9 @@ static void put_failure(const struct asked *a, const char *command)
     }
     fputs("replay: ", stdout);
     tool_put(stdout, command);
-    printf("\n--- once more, its events go to %s\n", sim->trace);
+    putchar('\n');
+    if (sim->signal == 0)
+        printf("--- once more, its events go to %s\n", sim->trace);
     fflush(stdout);
 }
 
@@ -261,7 +263,10 @@ static void put_json_failure(struct json *j, const struct sim *sim,
     json_key(j, "injected");
     json_unsigned(j, sim_injected(sim));
     json_key(j, "again");
-    json_bool(j, same(&sim->outcome, &sim->again));
+    if (sim->signal != 0)
+        json_text(j, NULL);
+    else
+        json_bool(j, same(&sim->outcome, &sim->again));
     json_close(j, '}');
 }
 
@@ -295,7 +300,7 @@ static int tell_failure(struct asked *a)
         return tool_failure("sim", "out of memory");
     if (!sim->json)
         put_failure(a, command);
-    rc = sim_replay(sim);
+    rc = sim->signal == 0 ? sim_replay(sim) : TOOL_OK;
     if (sim->json)
         put_json(sim, command);
     else if (rc == TOOL_OK && sim->signal == 0)
@@ -311,8 +316,10 @@ static int search(struct asked *a)
 
     if (!signals_open("sim"))
         return TOOL_FAILURE;
-    rc = sim_search(sim);
-    if (rc == TOOL_OK && sim->failed && sim->signal == 0)
+    rc = sim_trace_check(sim);
+    if (rc == TOOL_OK)
+        rc = sim_search(sim);
+    if (rc == TOOL_OK && sim->failed)
         rc = tell_failure(a);
     else if (rc == TOOL_OK && sim->json)
         put_json(sim, NULL);

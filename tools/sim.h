@@ -72,6 +72,14 @@ size_t sim_settings(const struct sim *sim, const struct sim_case *which,
  * after saying what is wrong with it. */
 int sim_inject(struct sim *sim, char *text);
 
+/* Can the trace be written? Leaves no file that was not there. TOOL_OK, or
+ * another status after saying why not. */
+int sim_trace_check(const struct sim *sim);
+
+/* An empty file for the trace, and its path from the root, which is the
+ * caller's to free; NULL, after saying why. What is no plain file stays. */
+char *sim_trace_begin(const struct sim *sim);
+
 /* Faults of the replay, as its trace has them. */
 uint64_t sim_injected(const struct sim *sim);
 

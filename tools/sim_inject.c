@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sim_inject.c - which faults a simulation is to have, and had.
+ * sim_inject.c - which faults a simulation is to have.
  */
 #include "sim.h"
 
@@ -64,17 +64,4 @@ int sim_inject(struct sim *sim, char *text)
             return tool_usage("sim", "--inject: that is too much");
     }
     return TOOL_OK;
-}
-
-uint64_t sim_injected(const struct sim *sim)
-{
-    FILE *file = fopen(sim->trace, "re");
-    char line[200];
-    uint64_t n = 0;
-
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        n += strstr(line, " injected: ") != NULL;
-    if (file != NULL)
-        fclose(file);
-    return n;
 }

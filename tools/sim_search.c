@@ -27,18 +27,19 @@
 #include "tool.h"
 
 #define LONG_STEP 200               /* ms between two looks at the clock */
+#define SIM_PATH 300                /* bytes of a folder's name */
 
 struct slot {
     struct sim_child child;
     struct sim_case which;
-    char record[64];                /* a file, or "" */
+    char record[SIM_PATH + 12];     /* a file, or "" */
     bool used;
 };
 
 struct search {
     struct sim *sim;
     struct slot *slots;             /* sim->jobs of them */
-    char folder[32];                /* of records */
+    char folder[SIM_PATH];          /* of records */
     uint64_t next;                  /* number of the next case */
     char **left;                    /* choices of schedules to run, a stack */
     size_t left_count, left_room;
@@ -181,8 +182,13 @@ static bool branch(struct search *s, const struct slot *slot)
     bool done = path != NULL;
 
     while (done && file != NULL && fscanf(file, "%lu %lu", &of, &taken) == 2) {
-        char *longer = extended(path, taken);
+        char *longer;
 
+        if (of == 0) {              /* from here on, some are left to chance */
+            s->cut = true;
+            continue;
+        }
+        longer = extended(path, taken);
         for (unsigned long other = 1; at >= given && done && other < of;
              other++)
             done = push(s, extended(path, other));
@@ -191,7 +197,6 @@ static bool branch(struct search *s, const struct slot *slot)
         done = done && path != NULL;
         at++;
     }
-    s->cut = s->cut || at >= s->sim->bound;
     if (file != NULL)
         fclose(file);
     free(path);
@@ -208,6 +213,22 @@ static void name_record(struct search *s, struct slot *slot)
                  (size_t)(slot - s->slots));
 }
 
+static unsigned running(const struct search *s)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < s->sim->jobs; i++)
+        n += s->slots[i].used;
+    return n;
+}
+
+/* It was the next case, and is again. */
+static bool put_back(struct search *s, const struct sim_case *which)
+{
+    s->next--;
+    return !s->sim->exhaustive || push(s, which->choices);
+}
+
 static void fill_slots(struct search *s)
 {
     for (unsigned i = 0; i < s->sim->jobs; i++) {
@@ -219,6 +240,8 @@ static void fill_slots(struct search *s)
         name_record(s, slot);
         rc = start(s->sim, &slot->which, slot->record, NULL, &slot->child);
         slot->used = rc == 0;
+        if (rc != 0 && running(s) > 0 && put_back(s, &slot->which))
+            return;                 /* so many at a time are too many */
         if (rc != 0) {
             s->why_not = strerror(rc);
             free(slot->which.choices);
@@ -267,21 +290,14 @@ static void finish(struct search *s, struct slot *slot,
             : "it ended with an error before it started a runtime";
     else if (outcome->end != SIM_FINE)
         found(s, slot, outcome);
+    else if (sim->exhaustive && access(slot->record, R_OK) != 0)
+        s->why_not = "there is no record of its choices: is the disk full?";
     else if (sim->exhaustive && !branch(s, slot))
         s->why_not = strerror(ENOMEM);
     if (slot->record[0] != '\0')
         unlink(slot->record);
     free(slot->which.choices);
     slot->which.choices = NULL;
-}
-
-static unsigned running(const struct search *s)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < s->sim->jobs; i++)
-        n += s->slots[i].used;
-    return n;
 }
 
 static void tell_progress(struct search *s, bool last)
@@ -353,7 +369,7 @@ static bool is_terminal(void)
 
 static void clean_up(struct search *s)
 {
-    char path[64];
+    char path[sizeof s->slots->record];
 
     for (unsigned i = 0; i < s->sim->jobs; i++) {
         snprintf(path, sizeof path, "%s/%u", s->folder, i);
@@ -365,10 +381,19 @@ static void clean_up(struct search *s)
     free(s->left);
 }
 
+static bool make_folder(struct search *s)
+{
+    const char *where = getenv("TMPDIR");
+    int n = snprintf(s->folder, sizeof s->folder, "%s/moirai-sim.XXXXXX",
+                     where != NULL && where[0] != '\0' ? where : "/tmp");
+
+    errno = ENAMETOOLONG;
+    return (size_t)n < sizeof s->folder && mkdtemp(s->folder) != NULL;
+}
+
 int sim_search(struct sim *sim)
 {
-    struct search s = { .sim = sim, .folder = "/tmp/moirai-sim.XXXXXX",
-                        .terminal = is_terminal() };
+    struct search s = { .sim = sim, .terminal = is_terminal() };
     struct pollfd *polled = calloc(sim->jobs + 1, sizeof *polled);
     int rc = TOOL_OK;
 
@@ -376,7 +401,7 @@ int sim_search(struct sim *sim)
     if (s.slots == NULL || polled == NULL
         || (sim->exhaustive && !push(&s, strdup("")))) {
         rc = tool_failure("sim", "out of memory");
-    } else if (mkdtemp(s.folder) == NULL) {
+    } else if (!make_folder(&s)) {
         rc = tool_failure("sim", "%s: %s", s.folder, strerror(errno));
     } else {
         play(&s, polled);
@@ -393,11 +418,14 @@ int sim_search(struct sim *sim)
 
 int sim_replay(struct sim *sim)
 {
+    char *trace = sim_trace_begin(sim);     /* wherever the program goes */
     struct sim_child child;
     int rc;
 
-    unlink(sim->trace);
-    rc = start(sim, &sim->found, "", sim->trace, &child);
+    if (trace == NULL)
+        return TOOL_FAILURE;
+    rc = start(sim, &sim->found, "", trace, &child);
+    free(trace);
     if (rc != 0)
         return tool_failure("sim", "%s: %s", sim->program[0], strerror(rc));
     while (!sim_child_ended(&child, &sim->again)) {

@@ -115,25 +115,37 @@ static uint32_t listed(struct mo_chooser *c, uint32_t n)
     return at < n ? (uint32_t)at : n - 1;
 }
 
+/* Who reads half a record would take it for all of it: so there is none. */
+static void record(struct mo_chooser *c, uint32_t n, uint32_t taken)
+{
+    char line[32];
+    int length = snprintf(line, sizeof line, "%u %u\n", n, taken);
+
+    if (c->record < 0 || write(c->record, line, (size_t)length) == length)
+        return;
+    close(c->record);
+    c->record = -1;
+    unlink(c->config.record);
+}
+
 /* Past the bound, and where there is no end of choices, chance is fairer than
- * the first of all, which might wait for another for ever. */
+ * the first of all, which might wait for another for ever. The record says once
+ * that it had a choice. */
 static uint32_t given(struct mo_chooser *c, uint32_t n)
 {
     uint32_t taken;
-    char line[32];
-    int length;
 
     if (n == 1)
         return 0;
-    if (n > MOST_GIVEN || c->made >= c->config.bound)
+    if (n > MOST_GIVEN || c->made >= c->config.bound) {
+        if (!c->drawn)
+            record(c, 0, 0);
+        c->drawn = true;
         return below(c, n);
+    }
     c->made++;
     taken = listed(c, n);
-    length = snprintf(line, sizeof line, "%u %u\n", n, taken);
-    if (c->record >= 0 && write(c->record, line, (size_t)length) < 0) {
-        close(c->record);
-        c->record = -1;
-    }
+    record(c, n, taken);
     return taken;
 }
 

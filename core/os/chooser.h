@@ -34,6 +34,7 @@ struct mo_chooser {
     const char *list;               /* what is left of config.choices */
     uint64_t made;                  /* choices from the list, or past it */
     int record;                     /* a file; -1: none */
+    bool drawn;                     /* chance made one that is not listed */
 };
 
 /* 0, or a negative errno: there is no such file to write to. */

@@ -10,7 +10,8 @@
  * can, it jumps to the first deadline; when there is none, the program waits
  * for ever, which is reported with the seed that shows it. os/chooser.c has
  * the strategies of choosing; under pct a thread that spins falls below all
- * others, lest the one it waits for never runs.
+ * others, lest the one it waits for never runs, and so does one that keeps them
+ * waiting for very long, since its tasks may spin.
  *
  * The interleavings are sequentially consistent: weak memory is not simulated.
  */
@@ -30,6 +31,7 @@
 
 #define SIM_STACK ((size_t)128 << 10)
 #define SIM_TICK 50                 /* ns that a look at the clock takes */
+#define SIM_PATIENCE 10000          /* points until it seems to wait */
 
 struct mo_sim_thread {
     struct mo_sim *sim;
@@ -53,6 +55,7 @@ struct mo_sim {
     void (*stuck)(void *arg);
     void *stuck_arg;
     struct mo_sim_thread *current;
+    uint32_t points;                /* that it has come to without others */
     uint32_t count, limit;
     struct mo_sim_thread threads[]; /* threads[0] started the runtime */
 };
@@ -190,6 +193,7 @@ static void hand_over_to(struct mo_sim *sim, struct mo_sim_thread *to)
     from->worker = moirai_self_worker;
     from->saved_errno = errno;
     sim->current = to;
+    sim->points = 0;
     mo_sanitize_leave(from->where, to->where, from->ended);
     mo_switch(&from->sp, to->sp);
     arrive(sim);
@@ -270,7 +274,7 @@ void mo_point(void)
     if (sim == NULL)
         return;
     if (is_ranked(sim)) {
-        if (mo_chooser_step(&sim->chooser))
+        if (mo_chooser_step(&sim->chooser) || ++sim->points == SIM_PATIENCE)
             fall(sim);
         hand_over(sim);
     } else if (sim->chooser.config.strategy == MOIRAI_SIM_RANDOM

@@ -93,7 +93,8 @@ struct moirai_sim_config {
     const char *choices;            /* of given: "0.2.1", or NULL */
     uint64_t bound;                 /* of given: so many, others by chance */
     const char *record;             /* of given: a file for "n taken" lines,
-                                     * one for each choice; or NULL */
+                                     * one for each choice, and "0 0" when the
+                                     * first is left to chance; or NULL */
     /* Faults, chosen by the seed: one in so many occasions; 0: none. */
     uint64_t inject_memory;         /* allocations for tasks fail */
     uint64_t inject_wakes;          /* waits for conditions end for nothing */

@@ -11,9 +11,7 @@
 
 #include "atomic.h"
 
-/* Spawns them in order, as one family, and waits for all. The sum of what went
- * wrong. */
-static int together(moirai_fn *const *bodies, size_t n)
+int bugs_together(moirai_fn *const *bodies, size_t n)
 {
     struct moirai_scope scope;
     int rc = moirai_scope_begin(&scope, NULL, MOIRAI_NEVER);
@@ -22,10 +20,6 @@ static int together(moirai_fn *const *bodies, size_t n)
         rc |= moirai_spawn(&scope, bodies[i], NULL);
     return rc | moirai_scope_end(&scope);
 }
-
-#define TOGETHER(...)                                                         \
-    together((moirai_fn *const[]){ __VA_ARGS__ },                             \
-             sizeof((moirai_fn *const[]){ __VA_ARGS__ }) / sizeof(moirai_fn *))
 
 /* --- a counter without a lock --------------------------------------------- */
 
@@ -43,7 +37,7 @@ static int count_one(void *arg)
 static int unlocked_counter(void)
 {
     number = 0;
-    TOGETHER(count_one, count_one, count_one);
+    BUGS_TOGETHER(count_one, count_one, count_one);
     return number != 3;
 }
 
@@ -67,7 +61,7 @@ static int take_lock(void *arg)
 static int test_then_set(void)
 {
     taken = inside = met = 0;
-    TOGETHER(take_lock, take_lock);
+    BUGS_TOGETHER(take_lock, take_lock);
     return met != 0;
 }
 
@@ -98,7 +92,7 @@ static int lost_wakeup(void)
 {
     event = (struct moirai_event)MOIRAI_EVENT_INIT;
     ready = waiting = 0;
-    return TOGETHER(wait_if_not_ready, wake_if_waiting);
+    return BUGS_TOGETHER(wait_if_not_ready, wake_if_waiting);
 }
 
 /* --- a stack whose nodes come back ---------------------------------------- */
@@ -165,7 +159,7 @@ static int aba(void)
     nodes[1].next = (uintptr_t)&nodes[2];
     top = (uintptr_t)&nodes[0];
     popped_twice = 0;
-    TOGETHER(pop_one, pop_two_push_one, pop_one);
+    BUGS_TOGETHER(pop_one, pop_two_push_one, pop_one);
     return popped_twice != 0;
 }
 
@@ -187,7 +181,7 @@ static int double_close(void)
 {
     open_flag = 1;
     closes = 0;
-    TOGETHER(close_if_open, close_if_open);
+    BUGS_TOGETHER(close_if_open, close_if_open);
     return closes != 1;
 }
 
@@ -220,7 +214,7 @@ static int missed_signal(void)
     mutex = (struct moirai_mutex)MOIRAI_MUTEX_INIT;
     filled = (struct moirai_cond)MOIRAI_COND_INIT;
     ready = 0;
-    return TOGETHER(wait_filled, fill);
+    return BUGS_TOGETHER(wait_filled, fill);
 }
 
 /* --- two mutexes, in either order ----------------------------------------- */
@@ -248,7 +242,7 @@ static int lock_backwards(void *arg)
 static int deadlock_by_order(void)
 {
     mutex = other = (struct moirai_mutex)MOIRAI_MUTEX_INIT;
-    return TOGETHER(lock_forwards, lock_backwards);
+    return BUGS_TOGETHER(lock_forwards, lock_backwards);
 }
 
 /* --- whoever comes late never gets it ------------------------------------- */
@@ -281,7 +275,7 @@ static int try_five_times(void *arg)
 static int starvation(void)
 {
     given_up = holders = 0;
-    TOGETHER(hold_often, hold_often, hold_often, try_five_times);
+    BUGS_TOGETHER(hold_often, hold_often, hold_often, try_five_times);
     return given_up != 0;
 }
 
@@ -304,7 +298,7 @@ static int make_or_use(void *arg)
 static int early_publication(void)
 {
     made = value = met = 0;
-    TOGETHER(make_or_use, make_or_use);
+    BUGS_TOGETHER(make_or_use, make_or_use);
     return met != 0;
 }
 
@@ -334,7 +328,7 @@ static int resurrection(void)
 {
     references = 1;
     freed = met = 0;
-    TOGETHER(use_reference, put_reference);
+    BUGS_TOGETHER(use_reference, put_reference);
     return met != 0;
 }
 
@@ -363,7 +357,7 @@ static int read_pair(void *arg)
 static int torn_pair(void)
 {
     low = high = met = 0;
-    TOGETHER(write_pair, read_pair);
+    BUGS_TOGETHER(write_pair, read_pair);
     return met != 0;
 }
 
@@ -397,7 +391,7 @@ static int cleared_too_late(void)
 {
     event = (struct moirai_event)MOIRAI_EVENT_INIT;
     jobs = done = 0;
-    return TOGETHER(work_when_told, tell, tell);
+    return BUGS_TOGETHER(work_when_told, tell, tell);
 }
 
 /* --- an order that nobody promised ---------------------------------------- */
@@ -425,7 +419,7 @@ static int rely_on_it(void *arg)
 static int hoped_for_order(void)
 {
     stage = met = 0;
-    TOGETHER(prepare, rely_on_it, rely_on_it, rely_on_it);
+    BUGS_TOGETHER(prepare, rely_on_it, rely_on_it, rely_on_it);
     return met != 0;
 }
 
@@ -466,7 +460,7 @@ static int message_left(void)
 
     done = received = 0;
     if (rc == 0)
-        TOGETHER(receive_until_told, send_and_tell);
+        BUGS_TOGETHER(receive_until_told, send_and_tell);
     moirai_chan_put(chan);
     return rc != 0 || received != 1;
 }
@@ -474,20 +468,50 @@ static int message_left(void)
 /* --- all of them ---------------------------------------------------------- */
 
 const struct bug bugs[] = {
-    { "unlocked-counter", unlocked_counter },
-    { "test-then-set", test_then_set },
-    { "lost-wakeup", lost_wakeup },
-    { "aba", aba },
-    { "double-close", double_close },
-    { "missed-signal", missed_signal },
-    { "deadlock-by-order", deadlock_by_order },
-    { "starvation", starvation },
-    { "early-publication", early_publication },
-    { "resurrection", resurrection },
-    { "torn-pair", torn_pair },
-    { "cleared-too-late", cleared_too_late },
-    { "hoped-for-order", hoped_for_order },
-    { "message-left", message_left },
+    { "unlocked-counter", "read, and written back later", unlocked_counter,
+      NULL },
+    { "test-then-set", "a lock that looks, and then takes", test_then_set,
+      NULL },
+    { "lost-wakeup", "who wants to be woken says so too late", lost_wakeup,
+      NULL },
+    { "aba", "a lock-free stack whose nodes come back", aba, NULL },
+    { "double-close", "closed by whoever finds it open", double_close, NULL },
+    { "missed-signal", "looked at without the mutex, then waited for",
+      missed_signal, NULL },
+    { "deadlock-by-order", "two mutexes, in either order", deadlock_by_order,
+      NULL },
+    { "starvation", "tried five times, then given up", starvation, NULL },
+    { "early-publication", "known before it is made", early_publication,
+      NULL },
+    { "resurrection", "a reference to what has none left", resurrection,
+      NULL },
+    { "torn-pair", "two words that belong together", torn_pair, NULL },
+    { "cleared-too-late", "an event, cleared after it was looked at",
+      cleared_too_late, NULL },
+    { "hoped-for-order", "twelve turns are surely enough", hoped_for_order,
+      NULL },
+    { "message-left", "told to end before the last message", message_left,
+      NULL },
+    { "ring-told-early", "a ring that tells before it writes",
+      ring_told_early, NULL },
+    { "sequence-half", "a sequence lock without its odd half", sequence_half,
+      NULL },
+    { "barrier-reset-late", "a barrier that opens, then counts anew",
+      barrier_reset_late, NULL },
+    { "push-cut-off", "a queue reset in the middle of a push", push_cut_off,
+      NULL },
+    { "hazard-unchecked", "a hazard pointer that is not looked at again",
+      hazard_unchecked, NULL },
+    { "reader-with-writer", "a reader that looks, and then counts itself",
+      reader_with_writer, NULL },
+    { "sleep-for-join", "slept in place of a join", sleep_for_join,
+      "scheduler.inject_timers=10" },
+    { "if-for-while", "a condition looked at once", if_for_while,
+      "scheduler.inject_wakes=10" },
+    { "spawn-unchecked", "a spawn whose result nobody looks at",
+      spawn_unchecked, "scheduler.inject_memory=10" },
+    { "permit-kept", "left early, with a permit", permit_kept,
+      "scheduler.inject_cancels=10" },
 };
 
 const size_t bug_count = sizeof bugs / sizeof bugs[0];

@@ -3,13 +3,15 @@
  * bugs_main.c - runs the programs of bugs.c.
  *
  *     bugs                       their names
+ *     bugs list                  and what they are, and need, with tabs between
  *     bugs NAME                  once, as the configuration says
  *     bugs NAME sim FIRST COUNT [STRATEGY]   under so many seeds
+ *     bugs NAME orders FIRST COUNT [STRATEGY]    and no faults
  *     bugs NAME stress COUNT     so often, on four real workers
  *
  * Exit 0: the mistake did not show. Otherwise it did: in what was computed, or
- * in that everything waits for ever, which the simulator reports, and an alarm
- * ends on real workers.
+ * in that everything waits for ever, which the simulator reports, and which on
+ * real workers is seen by that no round ends for some seconds.
  *
  * tests/check_bugs.sh wants each found by the simulator. The program is built
  * with a choice point at each of its own atomic operations, and bugs_plain
@@ -18,6 +20,8 @@
 #include <moirai/moirai.h>
 
 #include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +29,8 @@
 
 #include "bugs.h"
 
-#define STRESS_S 60                 /* for all rounds; then it hangs */
+#define STRESS_S 60                 /* for all rounds, or as many as fit */
+#define PATIENCE_S 10               /* for one of them; then it hangs */
 
 static int body(void *arg)
 {
@@ -52,11 +57,11 @@ static int run_with(size_t which, const char *const *set)
 }
 
 static int under_seeds(size_t which, unsigned long first, unsigned long n,
-                       const char *strategy)
+                       const char *strategy, const char *fault)
 {
     char seed[40], how[40];
     const char *const set[] = { "scheduler.plugin=sim", "runtime.workers=3",
-                                seed, how, NULL };
+                                seed, how, fault, NULL };
     int rc = 0;
 
     snprintf(how, sizeof how, "scheduler.strategy=%s", strategy);
@@ -74,13 +79,34 @@ struct rounds {
     unsigned long n;
 };
 
+static unsigned long done;          /* rounds; atomic */
+
+/* Each second. */
+static void look(int number)
+{
+    static unsigned long before;
+    static int seconds, still;
+    unsigned long now = __atomic_load_n(&done, __ATOMIC_RELAXED);
+
+    (void)number;
+    still = now == before ? still + 1 : 0;
+    before = now;
+    if (still == PATIENCE_S)
+        _exit(EXIT_FAILURE);
+    if (++seconds == STRESS_S)
+        _exit(EXIT_SUCCESS);
+    alarm(1);
+}
+
 static int repeat(void *arg)
 {
     const struct rounds *rounds = arg;
     int rc = 0;
 
-    for (unsigned long i = 0; i < rounds->n && rc == 0; i++)
+    for (unsigned long i = 0; i < rounds->n && rc == 0; i++) {
         rc = bugs[rounds->which].run();
+        __atomic_store_n(&done, i, __ATOMIC_RELAXED);
+    }
     return rc;
 }
 
@@ -93,7 +119,8 @@ static int under_stress(size_t which, unsigned long n)
     struct moirai_runtime *rt;
     int rc;
 
-    alarm(STRESS_S);
+    signal(SIGALRM, look);
+    alarm(1);
     if (moirai_start(&rt, &config, NULL) != 0)
         return -ENOMEM;
     rc = moirai_run(rt, repeat, &rounds);
@@ -101,15 +128,28 @@ static int under_stress(size_t which, unsigned long n)
     return rc;
 }
 
+static void list(bool all)
+{
+    for (size_t i = 0; i < bug_count; i++) {
+        const struct bug *bug = &bugs[i];
+
+        if (all)
+            printf("%s\t%s\t%s\n", bug->name, bug->what,
+                   bug->fault != NULL ? bug->fault : "");
+        else
+            puts(bug->name);
+    }
+}
+
 int main(int argc, char **argv)
 {
     size_t which = 0;
     int rc;
 
-    for (size_t i = 0; argc == 1 && i < bug_count; i++)
-        puts(bugs[i].name);
-    if (argc == 1)
+    if (argc == 1 || strcmp(argv[1], "list") == 0) {
+        list(argc > 1);
         return EXIT_SUCCESS;
+    }
     while (which < bug_count && strcmp(bugs[which].name, argv[1]) != 0)
         which++;
     if (which == bug_count || argc == 3)
@@ -121,6 +161,8 @@ int main(int argc, char **argv)
     else
         rc = under_seeds(which, strtoul(argv[3], NULL, 10),
                          argc > 4 ? strtoul(argv[4], NULL, 10) : 1,
-                         argc > 5 ? argv[5] : "random");
+                         argc > 5 ? argv[5] : "random",
+                         strcmp(argv[2], "sim") == 0 ? bugs[which].fault
+                                                     : NULL);
     return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

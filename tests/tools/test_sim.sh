@@ -10,7 +10,7 @@ program() {
     chmod +x "$1"
 }
 
-echo "1..20"
+echo "1..26"
 
 # --- what is found ---------------------------------------------------------
 
@@ -127,6 +127,41 @@ ends 1 "$moirai" sim true && complained "true: it started no runtime" &&
     ends 1 "$moirai" sim ./nowhere && complained "No such file or directory"
 is $? "what cannot be simulated is said, and no seed is blamed"
 
+# --- where the events go ---------------------------------------------------
+
+echo old > events
+ln events same
+program away "cd / && exec '$bugs' double-close"
+ends 1 "$moirai" sim -n 100 -s runtime.workers=3 -T events ./away &&
+    grep -q ' start ' same && ! grep -q old same
+is $? "to the file that is there, wherever the program goes"
+
+ends 1 "$moirai" sim -T nowhere/events ./endless &&
+    complained "nowhere/events: No such file" &&
+    ends 0 "$moirai" sim -n 2 -T none "$here/examples/hello" && [ ! -e none ]
+is $? "that there can be none is said before anything runs"
+
+if [ -c /dev/full ]; then
+    ends 1 "$moirai" sim -n 100 -s runtime.workers=3 -T /dev/full "$bugs" \
+        double-close && [ -c /dev/full ] &&
+        said "it failed in the same way" &&
+        [ "$(grep -c "events are missing there: No space left" err)" -eq 1 ]
+    is $? "that some are missing is said, once"
+else
+    n=$((n + 1))
+    echo "ok $n # SKIP there is no /dev/full"
+fi
+
+program choosy 'rm -f "$(echo "$MOIRAI_SET" | sed -n s/scheduler.record=//p)"'
+program unrecorded "'$bugs' double-close; status=\$?; [ -e early ] && ./choosy
+: > early; exit \$status"
+ends 1 "$moirai" sim -x -n 50 ./unrecorded &&
+    complained "there is no record of its choices"
+is $? "nor are all orders said to be seen where some are not known"
+
+ends 1 env TMPDIR="$dir/nowhere" "$moirai" sim true && complained nowhere/
+is $? "what it needs for itself goes where TMPDIR says"
+
 # --- what is left ----------------------------------------------------------
 
 program endless "echo \$\$ >> pids; sleep 1000"
@@ -138,6 +173,18 @@ kill -TERM $tool
 wait $tool
 [ $? -eq 143 ] && gone pids
 is $? "a signal ends it, and what it started"
+
+program mixed "echo \$\$ >> pids; echo \"\$MOIRAI_SET\" | grep -q 'seed=1\$' &&
+    exec sleep 1000
+'$bugs' double-close; echo \$\$ > ends; exit 1"
+: > pids
+"$moirai" sim -J 2 -n 2 -t 100 ./mixed > out 2> err &
+tool=$!
+while [ ! -s ends ] || [ -e "/proc/$(cat ends)" ]; do sleep 0.1; done
+kill -TERM $tool
+wait $tool
+[ $? -eq 143 ] && gone pids && said "seed 2 failed" && ! said "no failure"
+is $? "what had failed by then is told"
 
 [ -z "$(ls -d "${TMPDIR:-/tmp}"/moirai-sim.* 2> err | while read -r folder; do
     [ -O "$folder" ] && [ "$folder" -nt pids ] && echo "$folder"
