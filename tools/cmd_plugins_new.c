@@ -72,6 +72,9 @@ static bool files_of(uint32_t kind, struct file *files)
     case MOIRAI_CHAN:
         fill_files(files, template_chan_sample_c, template_chan_sample_yaml);
         return true;
+    case MOIRAI_IO:
+        fill_files(files, template_io_sample_c, template_io_sample_yaml);
+        return true;
     default:
         return false;
     }
@@ -142,7 +145,7 @@ static int take_kind(struct package *p, const char *text)
         return TOOL_OK;
     mo_text_quote(quoted, text);
     return tool_usage(COMMAND, "%s is no kind of plugin that there is a "
-                      "package for: sched, stack, chan", quoted);
+                      "package for: sched, stack, chan, io", quoted);
 }
 
 /* --- writing ------------------------------------------------------------- */

@@ -106,8 +106,8 @@ static const struct {
     { "plugins new", cmd_plugins_new, "write a package to begin a plugin with",
       "usage: moirai plugins new [--json] KIND NAME [DIR]\n"
       "\n"
-      "Writes a plugin that works, of KIND sched, stack or chan, with its\n"
-      "configuration, a test, autotools and a README, into DIR (preset:\n"
+      "Writes a plugin that works, of KIND sched, stack, chan or io, with\n"
+      "its configuration, a test, autotools and a README, into DIR (preset:\n"
       "KIND_NAME), which must not be there. It is built against what is\n"
       "installed: headers, pkg-config, and this command.\n"
       "\n"

@@ -16,8 +16,8 @@ writes 2 && writes 2 sched && complained "which kind, and which name?" &&
     writes 2 sched a b c && complained "takes KIND, NAME and a folder"
 is $? "it wants a kind and a name"
 writes 2 scheduler mine && complained '"scheduler" is no kind' &&
-    writes 2 tran mine && complained "sched, stack, chan"
-is $? "there are packages for three kinds"
+    writes 2 tran mine && complained "sched, stack, chan, io"
+is $? "there are packages for four kinds"
 ok=0
 for name in '' Mine 1st my-own my.own 'my own' ../mine _mine naïve \
     a2345678901234567890123456789012345678901; do
@@ -38,7 +38,7 @@ mkdir there && : >there/precious && writes 2 sched mine there &&
     complained "No such file or directory"
 is $? "it overwrites nothing"
 
-for kind in sched stack chan; do
+for kind in sched stack chan io; do
     writes 0 $kind mine && said "${kind}_mine has a "
     is $? "$kind: a package"
     [ "$(cd ${kind}_mine && ls | LC_ALL=C sort | tr '\n' ' ')" = \

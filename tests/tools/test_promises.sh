@@ -87,7 +87,30 @@ is $? "options of a channel"
 # --- modules that cannot be loaded -----------------------------------------
 
 if [ ! -e "$broken/sched_good.so" ]; then
-    echo "1..$n"
+    
+# Nothing tells that a request will not be told any more, so each is waited for.
+io() {
+    fault=$1
+    seen=$2
+    shift 2
+    ok=0
+    for promise in "$@"; do
+        tries 1 -q -t 2 -s "io.fault=$fault" -o "$promise" \
+            "$broken/io_wrong.so" && grep -q "seen: $seen" out || ok=1
+    done
+    is $ok "io_wrong: $fault breaks $*"
+}
+io loses "a [a-z]* is not told that it ended" io_sends_and_receives
+io twice "operation 4 was told twice" io_sends_and_receives
+io again "operation 4 was told -EAGAIN" io_sends_and_receives
+io disorders "receive 0 of a queue has byte" io_keeps_order
+io blocks "an accepted descriptor blocks" io_accepts_and_connects
+io signals "wait ended the process by a signal: Broken pipe" io_tells_resets
+io keeps "a poll that was cancelled is not told that it ended" io_cancels_polls
+io leaves "forget did not close" io_forget_closes
+io sleeps "wait after wake did not return, until 2 seconds had passed" \
+    io_wake_before_wait_counts
+echo "1..$n"
     exit 0
 fi
 # refused MODULE WHAT: is it refused, with these words?
@@ -140,7 +163,7 @@ chan() {
     fails channels.plugins-test.fault="$fault" chan_wrong "$@"
 }
 tries 0 -q "$broken/sched_wrong.so" && tries 0 -q "$broken/stack_wrong.so" &&
-    tries 0 -q "$broken/chan_wrong.so"
+    tries 0 -q "$broken/chan_wrong.so" && tries 0 -q "$broken/io_wrong.so"
 is $? "without a fault they keep their promises"
 
 none="gets? (none|nothing)|says to worker . that there is none"
