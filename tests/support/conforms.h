@@ -10,6 +10,7 @@
 #ifndef CONFORMS_H
 #define CONFORMS_H
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "check.h"
@@ -22,7 +23,10 @@ static inline void conforms(const struct promise *promise,
 {
     void *config = conformance_config(plugin, settings);
     struct subject subject = { plugin, config };
+    struct moirai_error err;
 
+    if (plugin->probe != NULL && plugin->probe(&err) == -ENODEV)
+        SKIP(err.text);             /* not on this machine */
     if (plugin->kind == MOIRAI_CHAN || plugin->kind == MOIRAI_IO)
         conformance_effort(with_times(100));
     else if (check_long())

@@ -201,10 +201,10 @@ PROMISE(io_survives_too_many_descriptors,
     io_open(&rig, subject, 1);
     listener_open(&l, 8);
     fd = tcp_socket();
+    before = use_up();
     call_plain(&call, MOIRAI_IO_ACCEPT, l.fd);
     io_begin(&rig, 0, &call);
     io_settle(&rig);
-    before = use_up();
     call_connect(&connected, fd, &l);
     check_connected(io_do(&rig, &connected, "a connect"));
     n = io_finish(&call, "an accept");
