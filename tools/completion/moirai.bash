@@ -225,7 +225,7 @@ _moirai() {
         plugins) _moirai_offer "$cur" < <(printf '%s\n' new test) ;;
         'plugins new')
             ((${#words[@]} - 3 > first)) ||
-                _moirai_offer "$cur" < <(printf '%s\n' sched stack chan) ;;
+                _moirai_offer "$cur" < <(printf '%s\n' sched stack chan io) ;;
         'plugins test') _moirai_files "$piece" so ;;
         esac ;;
     esac
