@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -457,4 +460,80 @@ static int hear_both(void *arg)
 TEST(io, leaves_a_worker_that_waits_for_it_awake_to_others)
 {
     with_each(hear_both, NULL);
+}
+
+/* --- in a dump ------------------------------------------------------------ */
+
+struct ends {
+    int empty[2], full[2];
+};
+
+static int read_empty(void *arg)
+{
+    char byte;
+
+    return (int)moirai_read(((struct ends *)arg)->empty[0], &byte, 1,
+                            MOIRAI_NEVER);
+}
+
+static int write_full(void *arg)
+{
+    return (int)moirai_write(((struct ends *)arg)->full[1], "", 1,
+                             moirai_after(60 * MOIRAI_S));
+}
+
+static int poll_empty(void *arg)
+{
+    return moirai_fd_wait(((struct ends *)arg)->empty[0], POLLIN,
+                          MOIRAI_NEVER);
+}
+
+/* What is locked at the moment is left out of a dump: so it is asked again. */
+static void appears(struct moirai_runtime *rt, const char *format, int fd)
+{
+    static char text[1 << 16];
+    char words[64];
+
+    snprintf(words, sizeof words, format, fd);
+    for (int i = 0; i < 100000; i++) {
+        int file = memfd_create("dump", 0);
+        ssize_t n;
+
+        CHECK(file >= 0);
+        moirai_dump(rt, file);
+        n = pread(file, text, sizeof text - 1, 0);
+        CHECK(n > 0);
+        text[n] = '\0';
+        close(file);
+        if (strstr(text, words) != NULL)
+            return;
+        sched_yield();
+    }
+    check_fail(__FILE__, __LINE__, "\"%s\" is not in\n%s", words, text);
+}
+
+TEST(io, is_named_in_a_dump)
+{
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope scope;
+    char bytes[4096] = "";
+    struct ends e;
+
+    open_pipe(e.empty);
+    open_pipe(e.full);
+    while (write(e.full[1], bytes, sizeof bytes) > 0)
+        ;
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, read_empty, &e), 0);
+    CHECK_EQ(moirai_spawn(&scope, write_full, &e), 0);
+    CHECK_EQ(moirai_spawn(&scope, poll_empty, &e), 0);
+    appears(rt, ": input: read of descriptor %d for ", e.empty[0]);
+    appears(rt, ": output: write to descriptor %d for ", e.full[1]);
+    appears(rt, ": input: event of descriptor %d for ", e.empty[0]);
+    appears(rt, "the other end of it, or who closes it; or its deadline", 0);
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    close_pipe(e.empty);
+    close_pipe(e.full);
+    with_end(rt);
 }

@@ -262,8 +262,8 @@ kinds() {
     ok $? "a task waits for each kind of thing"
     look 120 -p $pid -x "$script" -ex "info tasks" -ex "task apply all bt"
     cp "$here/log" "$here/kinds"
-    grep -q ' 14 tasks$' "$here/log"
-    ok $? "14 tasks, none of them twice"
+    grep -q ' 15 tasks$' "$here/log"
+    ok $? "15 tasks, none of them twice"
     kind sleeps-1 "sleep, .* left .* sleeps at "
     kind holds-2 "sleep for ever .* holds at "
     kind locks-3 "mutex 0x[0-9a-f]* <mutex>, held by task [0-9]* .* locks at "
@@ -274,6 +274,7 @@ kinds() {
     kind joined "channel receive on empty "
     kind blocks-8 "blocking call: pauses .* blocks at "
     kind awaits-10 "event on 0x[0-9a-f]* <never> .* awaits at "
+    kind reads-11 "input: read of descriptor [0-9]* .* reads at "
     kind spins-9 "running on worker [01], thread [0-9]"
     ! grep -q '^error' "$here/log"
     ok $? "each has a backtrace"
@@ -340,7 +341,7 @@ set var ((struct mo_fiber *)\$place->fiber)->sp = (void *)32
 END_SPOIL
     look 120 -p $pid -x "$script" -x "$here/spoil" \
         -ex "info tasks" -ex "task apply all bt"
-    grep -q ' 14 tasks$' "$here/log" &&
+    grep -q ' 15 tasks$' "$here/log" &&
         [ "$(grep -c 'error: .*memory at address 0x10' "$here/log")" = 2 ] &&
         [ "$(grep -c 'error: .*0x20 is not on its stack' "$here/log")" = 2 ] &&
         [ "$(grep -c '^#1 ' "$here/log")" -ge 10 ]
@@ -348,7 +349,7 @@ END_SPOIL
     look 120 -p $pid -x "$script" \
         -ex "set var 'child.c'::runtimes->roster.pages->places[0].fiber = 8" \
         -ex "info tasks"
-    said 'the list of stacks is broken' && grep -q ' 14 tasks$' "$here/log"
+    said 'the list of stacks is broken' && grep -q ' 15 tasks$' "$here/log"
     ok $? "where the list is broken, its rest is searched for"
     look 120 -p $pid -x "$script" \
         -ex "set var 'child.c'::runtimes->workers = (void *)8" \

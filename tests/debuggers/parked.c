@@ -313,6 +313,17 @@ static NOINLINE int interrupted(void *arg)
     return 0;
 }
 
+static NOINLINE int reads(void *arg)
+{
+    char byte;
+    int ends[2];
+
+    (void)arg;
+    if (moirai_pipe(ends) != 0)
+        errx(1, "no pipe");
+    return kept((int)moirai_read(ends[0], &byte, 1, MOIRAI_NEVER));
+}
+
 static void spawn_kinds(void)
 {
     spawn("sleeps", 1, sleeps);
@@ -324,6 +335,7 @@ static void spawn_kinds(void)
     spawn("joins_fork", 7, joins_fork);
     spawn("blocks", 8, blocks);
     spawn("awaits", 10, awaits);
+    spawn("reads", 11, reads);
 }
 
 /* --- all ------------------------------------------------------------------ */
@@ -385,7 +397,7 @@ int main(int argc, char **argv)
         spawn_kinds();
         while (!joining)
             rest();
-        wait_for(13);
+        wait_for(14);
         spawn("spins", 9, spins);
         while (!spinning)
             rest();

@@ -29,6 +29,11 @@ WORDS = {
     'CHILDREN': 'children of a supervisor',
 }
 
+# By enum moirai_io_op, whose numbers stay, as core/backend.c has them.
+CALLS = ('call of', 'event of', 'read of', 'write to', 'receive from',
+         'send to', 'accept of', 'connect of', 'sync of', 'splice from',
+         'open in', 'close of', 'stat of')
+
 
 class Task:
     """One task. `sp`: where its registers are saved; None while it runs.
@@ -407,6 +412,14 @@ class Runtime:
         function = self.process.types.record('job', at)['fn']
         return ': %s' % (self.process.symbol(function)
                          or '0x%x' % function)
+
+    def about_input(self, at, fiber):
+        call = self.process.types.record('mo_io_call', at)
+        op = call['request.op']
+        return ': %s descriptor %d' % (CALLS[op if op < len(CALLS) else 0],
+                                       call['request.fd'])
+
+    about_output = about_input
 
     def heading(self, tasks):
         fresh = self.not_begun(tasks)
