@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # check_symbols.sh - what the built library and modules show and need.
 #
-# Runs in the build folder. A module shows its one constant and needs libc
-# only; the library shows moirai_*, and needs libltdl, libyaml and libc only.
+# Runs in the build folder. A module shows its one constant and needs libc and
+# what it is for; the library shows moirai_*, and needs libltdl, libyaml, libc.
 set -u
 library=.libs/libmoirai.so
 bad=$(mktemp)
@@ -32,6 +32,7 @@ for module in plugins/.libs/*.so; do
     for file in $(needed "$module"); do
         case $name:$file in
         *:libc.so.*|*:libm.so.*|*:lib*san.so.*) ;;
+        io_uring:liburing.so.*) ;;
         tran_nng:libnng.so.*) ;;
         *) say "$module: needs $file" ;;
         esac

@@ -180,6 +180,18 @@ TEST(stats, count_exactly_what_tasks_do)
     with_one(1, need_stacks, NULL);
 }
 
+static int read_some(void *arg)
+{
+    char byte;
+    int ends[2];
+
+    (void)arg;
+    CHECK_EQ(moirai_pipe(ends), 0);
+    CHECK_EQ(moirai_read(ends[0], &byte, 1, 1), -ETIMEDOUT);
+    CHECK_EQ(moirai_close(ends[0]), 0);
+    return moirai_close(ends[1]);
+}
+
 /* --- on several, at least ------------------------------------------------ */
 
 static int set_flag(void *arg)
@@ -271,7 +283,7 @@ static void note_what_cannot_move(bool *moved)
 TEST(stats, all_move_and_none_shrinks)
 {
     static moirai_fn *const bodies[] = { wait_some, talk_some, spawn_some,
-                                           miss_some };
+                                           miss_some, read_some };
     struct moirai_runtime *rt;
     struct moirai_stats last;
     bool moved[COUNTERS] = { false };

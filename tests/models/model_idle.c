@@ -41,6 +41,19 @@ uint32_t mo_topo_workers(void)
     return 2;
 }
 
+/* No backend is open. */
+void mo_io_sleep(struct mo_worker *w, int64_t until)
+{
+    (void)w;
+    (void)until;
+}
+
+size_t mo_io_release(struct mo_worker *w)
+{
+    (void)w;
+    return 0;
+}
+
 static int64_t now(struct mo_os *os)
 {
     (void)os;
