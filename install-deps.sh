@@ -9,7 +9,7 @@
 set -eu
 
 usual="gcc g++ libc6-dev make autoconf automake libtool pkg-config
-    libltdl-dev libyaml-dev libhwloc-dev liburing-dev libssl-dev openssl
+    libltdl-dev libyaml-dev libhwloc-dev libssl-dev openssl
     libcriterion-dev"
 
 is_installed() {
