@@ -266,10 +266,8 @@ static int write_name(int (*get)(int, struct sockaddr *, socklen_t *), int fd,
 {
     struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t n = sizeof address;
-    int saved = errno;
     int rc = get(fd, (struct sockaddr *)&address, &n) == 0 ? 0 : -errno;
 
-    errno = saved;
     return rc != 0 ? rc : moirai_address_write(&address, text, size);
 }
 

@@ -61,11 +61,9 @@ int mo_socket_open(const struct mo_address *address, int type,
                    const struct moirai_net_attr *attr)
 {
     int family = address->at.ss_family;
-    int saved = errno;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -errno : tell(fd, family, type, attr);
 
-    errno = saved;
     if (fd >= 0)
         mo_io_forget(fd, rc != 0);
     return rc != 0 ? rc : fd;
@@ -112,7 +110,6 @@ static int bind_unix(int fd, const struct mo_address *address,
 int mo_socket_bind(int fd, const struct mo_address *address,
                    const struct moirai_net_attr *attr)
 {
-    int saved = errno;
     int rc;
 
     if (address->at.ss_family == AF_UNIX)
@@ -120,7 +117,6 @@ int mo_socket_bind(int fd, const struct mo_address *address,
     else
         rc = bind(fd, (const struct sockaddr *)&address->at, address->size) == 0
            ? 0 : -errno;
-    errno = saved;
     return rc;
 }
 
@@ -130,7 +126,6 @@ static int listen_at(const struct mo_address *address,
                      const struct moirai_net_attr *attr)
 {
     int fd = mo_socket_open(address, SOCK_STREAM, attr);
-    int saved = errno;
     int rc = fd < 0 ? fd : 0;
 
     if (rc == 0 && address->at.ss_family != AF_UNIX)
@@ -140,7 +135,6 @@ static int listen_at(const struct mo_address *address,
     if (rc == 0
         && listen(fd, attr->backlog != 0 ? attr->backlog : SOMAXCONN) != 0)
         rc = -errno;
-    errno = saved;
     if (rc != 0 && fd >= 0)
         moirai_close(fd);
     return rc != 0 ? rc : fd;
@@ -191,7 +185,6 @@ static int open_datagram(const struct mo_address *address,
 
 static int point(int fd, const struct mo_addresses *peers)
 {
-    int saved = errno;
     int rc = -ENOENT;
 
     for (uint32_t i = 0; i < peers->count && rc != 0; i++) {
@@ -200,7 +193,6 @@ static int point(int fd, const struct mo_addresses *peers)
         rc = connect(fd, (const struct sockaddr *)&to->at, to->size) == 0
            ? 0 : -errno;
     }
-    errno = saved;
     return rc;
 }
 
@@ -234,11 +226,9 @@ int moirai_datagram(const char *address, const char *peer,
 
 int moirai_socket_pair(int type, int ends[2])
 {
-    int saved = errno;
     int rc = socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends)
            == 0 ? 0 : -errno;
 
-    errno = saved;
     for (int i = 0; i < 2 && rc == 0; i++)
         mo_io_forget(ends[i], false);
     return rc;
@@ -246,9 +236,7 @@ int moirai_socket_pair(int type, int ends[2])
 
 int moirai_socket_shutdown(int fd, int how)
 {
-    int saved = errno;
     int rc = shutdown(fd, how) == 0 ? 0 : -errno;
 
-    errno = saved;
     return rc;
 }

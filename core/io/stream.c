@@ -16,14 +16,12 @@
 
 int moirai_fd_adopt(int fd)
 {
-    int saved = errno;
     int flags = fcntl(fd, F_GETFL);
     int rc = flags < 0 ? -errno : 0;
 
     if (rc == 0 && (flags & O_NONBLOCK) == 0
         && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
         rc = -errno;
-    errno = saved;
     if (rc != 0)
         return rc;
     mo_io_forget(fd, false);
@@ -122,10 +120,8 @@ int moirai_write_all(int fd, const void *buffer, size_t size, size_t *done,
 
 int moirai_pipe(int ends[2])
 {
-    int saved = errno;
     int rc = pipe2(ends, O_NONBLOCK | O_CLOEXEC) == 0 ? 0 : -errno;
 
-    errno = saved;
     for (int i = 0; i < 2 && rc == 0; i++)
         mo_io_forget(ends[i], false);
     return rc;
@@ -136,7 +132,6 @@ int moirai_pipe(int ends[2])
 /* Neither call waits; which of the two makes it, they do not say. */
 static int64_t move_some(int from, int to, size_t size, bool *spliced)
 {
-    int saved = errno;
     ssize_t n = -1;
 
     if (*spliced) {
@@ -148,7 +143,6 @@ static int64_t move_some(int from, int to, size_t size, bool *spliced)
         n = sendfile(to, from, NULL, size);
     if (n < 0)
         n = -errno;
-    errno = saved;
     return n;
 }
 

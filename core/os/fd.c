@@ -166,13 +166,11 @@ static int64_t once(struct moirai_io_request *r)
 
 int64_t mo_fd_do(struct moirai_io_request *request)
 {
-    int saved = errno;
     int64_t rc;
 
     do
         rc = once(request);
     while (rc == -EINTR && request->op != MOIRAI_IO_CLOSE);
-    errno = saved;
     return rc == -EWOULDBLOCK ? -EAGAIN : rc;
 }
 
@@ -194,10 +192,8 @@ static bool may_block(const struct moirai_io_request *r)
 
 int64_t mo_fd_try(struct moirai_io_request *request)
 {
-    int saved = errno;
     int64_t ready = may_block(request) ? look(request) : 1;
 
-    errno = saved;
     if (ready <= 0)
         return ready < 0 ? ready : -EAGAIN;
     return mo_fd_do(request);
@@ -206,7 +202,6 @@ int64_t mo_fd_try(struct moirai_io_request *request)
 bool mo_fd_wait(const struct moirai_io_request *request, int64_t until)
 {
     struct pollfd one = { .fd = request->fd, .events = wanted(request) };
-    int saved = errno;
     int rc;
 
     do {
@@ -221,16 +216,13 @@ bool mo_fd_wait(const struct moirai_io_request *request, int64_t until)
         }
         rc = ppoll(&one, 1, until == MOIRAI_NEVER ? NULL : &left, NULL);
     } while (rc < 0 && errno == EINTR);
-    errno = saved;
     return rc != 0;
 }
 
 /* Linux closes it whatever it says; EINTR is no reason to try again. */
 int mo_fd_close(int fd)
 {
-    int saved = errno;
     int rc = close(fd) == 0 || errno == EINTR ? 0 : -errno;
 
-    errno = saved;
     return rc;
 }
