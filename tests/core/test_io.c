@@ -261,6 +261,8 @@ TEST(io, that_is_cancelled_as_it_comes_is_done_or_not)
 static int close_under_reader(void *arg)
 {
     (void)arg;
+    too_late(NULL);                 /* so that the backend has its descriptors,
+                                     * and will not get the number */
     for (int i = 0; i < 20; i++) {
         struct lone lone = { .begun = 0 };
         struct moirai_scope scope;
