@@ -85,37 +85,39 @@ int64_t moirai_write(int fd, const void *buffer, size_t size,
     return transfer(fd, MOIRAI_IO_WRITE, &part, 1, deadline_ns);
 }
 
+/* Reads or writes until all is done, or an error. Nothing more: the stream has
+ * ended. */
+static int transfer_all(int fd, uint32_t operation, struct iovec rest,
+                        size_t *done, int64_t deadline_ns)
+{
+    size_t size = rest.iov_len;
+    int64_t n = 1;
+
+    while (rest.iov_len > 0 && n > 0) {
+        n = transfer(fd, operation, &rest, 1, deadline_ns);
+        if (n > 0) {
+            rest.iov_base = (char *)rest.iov_base + n;
+            rest.iov_len -= (size_t)n;
+        }
+    }
+    if (done != NULL)
+        *done = size - rest.iov_len;
+    return n > 0 ? 0 : n == 0 ? -EPIPE : (int)n;
+}
+
 int moirai_read_all(int fd, void *buffer, size_t size, size_t *done,
                     int64_t deadline_ns)
 {
-    size_t got = 0;
-    int64_t n = 1;
-
-    while (got < size && n > 0) {
-        n = moirai_read(fd, (char *)buffer + got, size - got, deadline_ns);
-        if (n > 0)
-            got += (size_t)n;
-    }
-    if (done != NULL)
-        *done = got;
-    return n > 0 ? 0 : n == 0 ? -EPIPE : (int)n;
+    return transfer_all(fd, MOIRAI_IO_READ, (struct iovec){ buffer, size },
+                        done, deadline_ns);
 }
 
 int moirai_write_all(int fd, const void *buffer, size_t size, size_t *done,
                      int64_t deadline_ns)
 {
-    size_t put = 0;
-    int64_t n = 1;
-
-    while (put < size && n > 0) {
-        n = moirai_write(fd, (const char *)buffer + put, size - put,
-                         deadline_ns);
-        if (n > 0)
-            put += (size_t)n;
-    }
-    if (done != NULL)
-        *done = put;
-    return n > 0 ? 0 : n == 0 ? -EPIPE : (int)n;
+    return transfer_all(fd, MOIRAI_IO_WRITE,
+                        (struct iovec){ (void *)buffer, size }, done,
+                        deadline_ns);
 }
 
 int moirai_pipe(int ends[2])

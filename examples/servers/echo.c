@@ -17,11 +17,7 @@ static const char usage_text[] =
     "\n"
     "  -i, --idle=SECONDS   without a byte end a connection (60)\n"
     SERVE_HELP
-    "\n"
-    "ADDRESS is HOST:PORT, :PORT for every address of this machine, or\n"
-    "unix:PATH. SIGTERM and SIGINT stop it; a second one stops it at once.\n"
-    "Exits with 1 if connections had to be cut off then, 2 if it could not\n"
-    "start.\n";
+    SERVE_NOTES;
 
 static const struct option options[] = {
     { "idle", required_argument, NULL, 'i' },

@@ -48,11 +48,7 @@ static const char usage_text[] =
     "  -r, --request=SECONDS  for a whole request (10)\n"
     "  -p, --piece=SECONDS  for each 64 KiB of the answer (30)\n"
     SERVE_HELP
-    "\n"
-    "ADDRESS is HOST:PORT, :PORT for every address of this machine, or\n"
-    "unix:PATH. SIGTERM and SIGINT stop it; a second one stops it at once.\n"
-    "Exits with 1 if connections had to be cut off then, 2 if it could not\n"
-    "start.\n";
+    SERVE_NOTES;
 
 static const struct option options[] = {
     { "request", required_argument, NULL, 'r' },

@@ -50,6 +50,12 @@ struct server {
     "  -l, --limit=N        connections at once; others wait (1000)\n"        \
     "  -g, --grace=SECONDS  to end them, when it is to stop (10)\n"           \
     "  -h, --help           print this\n"
+#define SERVE_NOTES                                                           \
+    "\n"                                                                      \
+    "ADDRESS is HOST:PORT, :PORT for every address of this machine, or\n"     \
+    "unix:PATH. SIGTERM and SIGINT stop it; a second one stops it at once.\n" \
+    "Exits with 1 if connections had to be cut off then, 2 if it could not\n" \
+    "start.\n"
 
 /* Takes one of them, as getopt_long has found it. Leaves the program on a
  * mistake. */

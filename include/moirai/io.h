@@ -57,27 +57,40 @@ int moirai_fd_wait(int fd, uint32_t events, int64_t deadline_ns);
 
 /* --- streams: sockets, pipes, terminals ----------------------------------- */
 
-/* Read at most `size` bytes into `buffer`, or as much as there is; wait only if
- * there is nothing. How many; 0: the stream has ended. `buffer` is lent until
- * the call returns. Can wait. Of a file, without a deadline, from where it
- * is. */
+/* Reads at most `size` bytes into `buffer`, or as much as there is; waits only
+ * if there is nothing. How many; 0: the stream has ended. `buffer` is lent
+ * until the call returns. Can wait. Of a file, without a deadline, from where
+ * it is. */
 int64_t moirai_read(int fd, void *buffer, size_t size, int64_t deadline_ns);
+
+/* As moirai_read, into `count` parts, one after another (readv(2)). The parts
+ * and what describes them are lent until the call returns. -EINVAL: count is
+ * less than 0, or more than IOV_MAX. Can wait. */
 int64_t moirai_readv(int fd, const struct iovec *parts, int count,
                      int64_t deadline_ns);
 
-/* Write as much of it as the other end takes just now; wait only if that is
+/* Writes as much of it as the other end takes just now; waits only if that is
  * nothing. How many; -EPIPE: nobody reads any more. A plain thread gets the
- * signal of write(2) then, tasks do not. Can wait. */
+ * signal of write(2) then, tasks do not. `buffer` is lent until the call
+ * returns. Can wait. */
 int64_t moirai_write(int fd, const void *buffer, size_t size,
                      int64_t deadline_ns);
+
+/* As moirai_write, out of `count` parts, one after another (writev(2)). The
+ * parts and what describes them are lent until the call returns. -EINVAL: count
+ * is less than 0, or more than IOV_MAX. Can wait. */
 int64_t moirai_writev(int fd, const struct iovec *parts, int count,
                       int64_t deadline_ns);
 
-/* All of it: 0; -EPIPE: the stream ended before; or as above, and then a part
- * may have been read or written. *done (or NULL) says in any case how much.
- * Can wait. */
+/* Reads `size` bytes into `buffer`: 0; -EPIPE: the stream ended before; or as
+ * moirai_read, and then a part may have been read. *done (or NULL) says in any
+ * case how much. `buffer` is lent until the call returns. Can wait. */
 int moirai_read_all(int fd, void *buffer, size_t size, size_t *done,
                     int64_t deadline_ns);
+
+/* Writes all of `buffer`: 0; or as moirai_write, and then a part may have been
+ * written. *done (or NULL) says in any case how much. `buffer` is lent until
+ * the call returns. Can wait. */
 int moirai_write_all(int fd, const void *buffer, size_t size, size_t *done,
                      int64_t deadline_ns);
 
@@ -116,9 +129,12 @@ int moirai_reader_until(struct moirai_reader *reader, const char *mark,
                         size_t n, char **text, size_t *length,
                         int64_t deadline_ns);
 
-/* As moirai_read, and moirai_read_all, with what was read ahead first. */
+/* As moirai_read, with what was read ahead first: if there is any, only that,
+ * without waiting. Can wait. */
 int64_t moirai_reader_read(struct moirai_reader *reader, void *buffer,
                            size_t size, int64_t deadline_ns);
+
+/* As moirai_read_all, with what was read ahead first. Can wait. */
 int moirai_reader_all(struct moirai_reader *reader, void *buffer, size_t size,
                       size_t *done, int64_t deadline_ns);
 
@@ -126,20 +142,55 @@ int moirai_reader_all(struct moirai_reader *reader, void *buffer, size_t size,
 
 /* These never wait for other tasks, and for the disk without keeping the
  * worker. They have no deadline: a disk cannot be hurried. Cancelled before it
- * began, such a call returns -ECANCELED. Results as of the system calls of
- * those names, with negative errno. Can wait. */
+ * began, such a call returns -ECANCELED. Paths and buffers are lent until the
+ * call returns; a path that is not absolute begins at the working directory.
+ * All can wait. */
+
+/* Opens a file as open(2), with O_CLOEXEC and O_NONBLOCK; `mode` is for
+ * O_CREAT. The descriptor, the caller's, or a negative errno. */
 int moirai_open(const char *path, int flags, unsigned mode);
+
+/* Reads at most `size` bytes from `offset` on, and moves nobody's place in the
+ * file. How many, 0 at its end, or as of pread(2) with negative errno. */
 int64_t moirai_pread(int fd, void *buffer, size_t size, int64_t offset);
+
+/* Writes at `offset`, and moves nobody's place in the file. How many, perhaps
+ * fewer than `size` (the disk is full), or as of pwrite(2) with negative
+ * errno. */
 int64_t moirai_pwrite(int fd, const void *buffer, size_t size,
                       int64_t offset);
+
+/* Has what was written to the file, and what is known of it, on the disk. 0, or
+ * as of fsync(2): -EIO, -ENOSPC, ... then some of it is lost. */
 int moirai_fsync(int fd);
+
+/* The same, without what is not needed to read it again, such as times. */
 int moirai_fdatasync(int fd);
+
+/* Makes the file that long, by cutting it or by zeros. 0, or as of ftruncate(2)
+ * with negative errno. */
 int moirai_ftruncate(int fd, int64_t size);
+
+/* What there is to know of an open file. 0 with *out filled, or as of fstat(2)
+ * with negative errno. */
 int moirai_fstat(int fd, struct stat *out);
+
+/* The same of a path, through links. 0 with *out filled, or as of stat(2) with
+ * negative errno. */
 int moirai_stat(const char *path, struct stat *out);
+
+/* Gives a file or directory another path, in place of what has that path. 0, or
+ * as of rename(2) with negative errno. */
 int moirai_rename(const char *from, const char *to);
+
+/* Removes a path that is no directory. 0, or as of unlink(2) with negative
+ * errno. */
 int moirai_unlink(const char *path);
+
+/* Makes a directory. 0, or as of mkdir(2) with negative errno. */
 int moirai_mkdir(const char *path, unsigned mode);
+
+/* Removes an empty directory. 0, or as of rmdir(2) with negative errno. */
 int moirai_rmdir(const char *path);
 
 #ifdef __cplusplus

@@ -75,31 +75,42 @@ int moirai_datagram(const char *address, const char *peer,
  * SOCK_SEQPACKET. 0 or a negative errno. Any thread; does not wait. */
 int moirai_socket_pair(int type, int ends[2]);
 
-/* As recv(2) and send(2); no call ever raises SIGPIPE. flags: MSG_PEEK, ...
- * Buffers are lent until the call returns. Can wait. */
+/* As recv(2), flags: MSG_PEEK, ... How many bytes; 0: the stream has ended (or
+ * an empty datagram). `buffer` is lent until the call returns. Can wait. */
 int64_t moirai_recv(int fd, void *buffer, size_t size, int flags,
                     int64_t deadline_ns);
+
+/* As send(2), but never raises SIGPIPE. How many bytes. `buffer` is lent until
+ * the call returns. Can wait. */
 int64_t moirai_send(int fd, const void *buffer, size_t size, int flags,
                     int64_t deadline_ns);
 
-/* As recvmsg(2) and sendmsg(2), with addresses, descriptors, credentials.
- * Descriptors that come are to be adopted. Can wait. */
+/* As recvmsg(2), with addresses, descriptors, credentials. Descriptors that
+ * come are closed on exec, and are to be adopted. Can wait. */
 int64_t moirai_recv_message(int fd, struct msghdr *message, int flags,
                             int64_t deadline_ns);
+
+/* As sendmsg(2), with addresses, descriptors, credentials. Can wait. */
 int64_t moirai_send_message(int fd, const struct msghdr *message, int flags,
                             int64_t deadline_ns);
 
-/* As recvfrom(2) and sendto(2). `from` may be NULL. Can wait. */
+/* As recvfrom(2): the next datagram, cut to `size`, and whose it is. `from` may
+ * be NULL. Can wait. */
 int64_t moirai_recv_from(int fd, void *buffer, size_t size,
                          struct sockaddr_storage *from, int64_t deadline_ns);
+
+/* As sendto(2). Can wait. */
 int64_t moirai_send_to(int fd, const void *buffer, size_t size,
                        const struct sockaddr_storage *to,
                        int64_t deadline_ns);
 
 /* Sends a descriptor, which stays the caller's, over a Unix socket, with one
- * byte; and receives one, adopted, the caller's. 0 or the descriptor; -EPIPE:
- * the other end is closed; -EPROTO: what came had none with it. Can wait. */
+ * byte. 0; -EPIPE: the other end is closed. Can wait. */
 int moirai_send_descriptor(int fd, int descriptor, int64_t deadline_ns);
+
+/* Receives one that was sent like that. The descriptor, adopted, the caller's;
+ * -EPIPE: the other end is closed; -EPROTO: what came had none with it. Can
+ * wait. */
 int moirai_recv_descriptor(int fd, int64_t deadline_ns);
 
 /* The first address that a text means. 0, or as moirai_listen. Can wait, for a
@@ -111,8 +122,12 @@ int moirai_address_read(const char *text, struct sockaddr_storage *address);
 int moirai_address_write(const struct sockaddr_storage *address, char *text,
                          size_t size);
 
-/* The same of a socket's own address, and of its peer's. 0; -ENOTCONN, ... */
+/* Writes a socket's own address as text. 0; -ENOSPC, -ENOTSOCK, ... Any thread;
+ * does not wait. */
 int moirai_socket_name(int fd, char *text, size_t size);
+
+/* Writes its peer's address as text. 0; -ENOSPC, -ENOTCONN, ... Any thread;
+ * does not wait. */
 int moirai_socket_peer(int fd, char *text, size_t size);
 
 /* As shutdown(2): how is SHUT_RD, SHUT_WR or SHUT_RDWR. Any thread; does not

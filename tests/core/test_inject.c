@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "with.h"
@@ -24,24 +23,6 @@ static struct moirai_runtime *start(unsigned long seed, const char *fault,
 
     snprintf(text, sizeof text, "scheduler.seed=%lu", seed);
     return with_settings(set);
-}
-
-/* Ends it; its trace is to be freed. */
-static char *end(struct moirai_runtime *rt)
-{
-    FILE *file = tmpfile();
-    char *text;
-    long size;
-
-    CHECK(file != NULL);
-    moirai_trace_dump(rt, fileno(file));
-    with_end(rt);
-    size = lseek(fileno(file), 0, SEEK_END);
-    text = calloc(1, (size_t)size + 1);
-    CHECK(text != NULL);
-    CHECK_EQ(pread(fileno(file), text, (size_t)size, 0), size);
-    fclose(file);
-    return text;
 }
 
 static unsigned times(const char *text, const char *word)
@@ -120,7 +101,7 @@ static char *trace_of(unsigned long seed, const char *fault, const char *more)
 {
     struct moirai_runtime *rt = start(seed, fault, more);
     int rc = moirai_run(rt, program, NULL);
-    char *text = end(rt);
+    char *text = with_trace(rt);
 
     CHECK_FMT(rc == 0 || (rc == -ENOMEM && strstr(text, "no memory") != NULL),
               "scheduler.seed=%lu, %s: %d", seed, fault, rc);
@@ -190,10 +171,10 @@ TEST(inject, leaves_the_order_of_tasks_to_the_seed)
         char *plain, *faulty;
 
         CHECK_EQ(moirai_run(rt, program, NULL), 0);
-        plain = end(rt);
+        plain = with_trace(rt);
         rt = start(seed, "runtime.workers=1", "scheduler.inject_wakes=4");
         CHECK_EQ(moirai_run(rt, program, NULL), 0);
-        faulty = end(rt);
+        faulty = with_trace(rt);
         first = strstr(faulty, "0 injected:");
         if (first == NULL)
             CHECK_STR(plain, faulty);
@@ -247,7 +228,7 @@ TEST(inject, refuses_memory_to_tasks_and_to_nobody_else)
             CHECK_EQ(moirai_chan_make(rt, NULL, NULL, &elem, &chan, NULL), 0);
             moirai_chan_put(chan);
         }
-        free(end(rt));
+        free(with_trace(rt));
     }
     CHECK_FMT(refused[0] > 20 && refused[1] > 20, "%u channels, %u tasks",
               refused[0], refused[1]);
@@ -278,7 +259,7 @@ TEST(inject, makes_timers_late_by_as_much_as_was_said)
                                           "scheduler.inject_delay=200us");
 
         CHECK_EQ(moirai_run(rt, sleep_and_look, &worst), 0);
-        free(end(rt));
+        free(with_trace(rt));
     }
     CHECK_FMT(worst > MOST / 4 && worst < MOST + 10 * MOIRAI_US,
               "late by %lld ns", (long long)worst);
@@ -331,7 +312,7 @@ TEST(inject, makes_all_kinds_of_deadlines_late)
         char *text;
 
         CHECK_EQ(moirai_run(rt, wait_in_other_ways, NULL), 0);
-        text = end(rt);
+        text = with_trace(rt);
         late += times(text, "late timer");
         free(text);
     }
@@ -379,7 +360,7 @@ TEST(inject, cancels_only_what_somebody_could_have_cancelled)
                                           NULL);
 
         CHECK_EQ(moirai_run(rt, spawn_three, &noticed), 0);
-        free(end(rt));
+        free(with_trace(rt));
     }
     CHECK_EQ(noticed[0], 0);
     CHECK_EQ(noticed[1], 0);

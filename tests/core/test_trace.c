@@ -56,23 +56,12 @@ static char *trace_of(unsigned long seed, const char *events)
     const char *const set[] = { "scheduler.plugin=sim", "runtime.workers=2",
                                 seed_text, trace_text, NULL };
     struct moirai_runtime *rt;
-    FILE *file = tmpfile();
-    char *text;
-    long size;
 
     snprintf(seed_text, sizeof seed_text, "scheduler.seed=%lu", seed);
     snprintf(trace_text, sizeof trace_text, "runtime.trace=%s", events);
     rt = with_settings(set);
     CHECK_EQ(moirai_run(rt, program, NULL), 0);
-    CHECK(file != NULL);
-    moirai_trace_dump(rt, fileno(file));
-    with_end(rt);
-    size = lseek(fileno(file), 0, SEEK_END);
-    text = calloc(1, (size_t)size + 1);
-    CHECK(text != NULL);
-    CHECK_EQ(pread(fileno(file), text, (size_t)size, 0), size);
-    fclose(file);
-    return text;
+    return with_trace(rt);
 }
 
 /* Lines are "WORKER EVENT TASK ARGUMENT"; those of the event, or all. */

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -57,6 +58,23 @@ struct moirai_runtime *with_seed(unsigned long seed)
 void with_end(struct moirai_runtime *runtime)
 {
     CHECK_EQ(moirai_stop(runtime, MOIRAI_NEVER, NULL), 0);
+}
+
+char *with_trace(struct moirai_runtime *runtime)
+{
+    FILE *file = tmpfile();
+    char *text;
+    long size;
+
+    CHECK(file != NULL);
+    moirai_trace_dump(runtime, fileno(file));
+    with_end(runtime);
+    size = lseek(fileno(file), 0, SEEK_END);
+    text = calloc(1, (size_t)size + 1);
+    CHECK(text != NULL);
+    CHECK_EQ(pread(fileno(file), text, (size_t)size, 0), size);
+    fclose(file);
+    return text;
 }
 
 void with_one(unsigned workers, moirai_fn *body, void *arg)

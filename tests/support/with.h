@@ -22,6 +22,9 @@ struct moirai_runtime *with_seed(unsigned long seed);
 /* Stops it; every task must have ended, or end, by itself. */
 void with_end(struct moirai_runtime *runtime);
 
+/* Stops it; its trace as text, to be freed. */
+char *with_trace(struct moirai_runtime *runtime);
+
 /* Runs body(arg) as a task, which must return 0, on a runtime of its own. */
 void with_one(unsigned workers, moirai_fn *body, void *arg);
 

@@ -29,10 +29,7 @@ PROMISE(io_cancels_what_waits,
         return;
     io_open(&rig, subject, 2);
     pair_tcp(pair);
-    for (int i = 0; i < MANY; i++) {
-        call_move(&calls[i], MOIRAI_IO_RECV, pair[0], &bytes[i], 1);
-        io_begin(&rig, 0, &calls[i]);
-    }
+    io_begin_receives(&rig, 1, pair[0], calls, bytes, MANY);
     io_settle(&rig);
     for (int i = 0; i < MANY; i += 2)
         io_cancel(&rig, (uint32_t)i / 2 % 2, &calls[i]);

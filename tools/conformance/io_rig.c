@@ -198,6 +198,15 @@ void io_begin(struct io_rig *rig, uint32_t ring, struct call *call)
           (unsigned)call->request.op, rc);
 }
 
+void io_begin_receives(struct io_rig *rig, uint32_t rings, int fd,
+                       struct call *calls, void *bytes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        call_move(&calls[i], MOIRAI_IO_RECV, fd, (char *)bytes + i, 1);
+        io_begin(rig, (uint32_t)i % rings, &calls[i]);
+    }
+}
+
 int64_t io_finish(struct call *call, const char *what)
 {
     double end = conformance_seconds() + conformance_wait();

@@ -69,6 +69,11 @@ static inline bool is_told(struct call *call)
 /* Waits until it was told; what it was told. `what` it is, for the verdict. */
 int64_t io_finish(struct call *call, const char *what);
 
+/* Begins `count` receives of one byte each, on the rings below `rings` in turn.
+ */
+void io_begin_receives(struct io_rig *rig, uint32_t rings, int fd,
+                       struct call *calls, void *bytes, int count);
+
 /* Begin and finish, on ring 0. */
 int64_t io_do(struct io_rig *rig, struct call *call, const char *what);
 

@@ -83,10 +83,7 @@ PROMISE(io_keeps_order,
         return;
     io_open(&rig, subject, 2);
     pair_tcp(pair);
-    for (int i = 0; i < QUEUED; i++) {
-        call_move(&calls[i], MOIRAI_IO_RECV, pair[0], &bytes[i], 1);
-        io_begin(&rig, (uint32_t)i % 2, &calls[i]);
-    }
+    io_begin_receives(&rig, 2, pair[0], calls, bytes, QUEUED);
     check_told(io_send(&rig, pair[0], "out", 3), 3,
                "a send while receives wait");
     for (unsigned char i = 0; i < QUEUED; i++)
