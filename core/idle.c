@@ -39,6 +39,7 @@
 #include "idle.h"
 
 #include "fiber.h"
+#include "tidy.h"
 #include "topo.h"
 #include "worker.h"
 
@@ -304,8 +305,8 @@ static bool polls(struct mo_worker *w)
 }
 
 /* One nap. False: this worker was taken off the list, or has reason to take
- * itself off. */
-static bool nap(struct mo_worker *w)
+ * itself off. *tidy: when to tidy up, if that is still to be done. */
+static bool nap(struct mo_worker *w, int64_t *tidy)
 {
     struct moirai_runtime *rt = w->runtime;
     bool listed, poll;
@@ -321,6 +322,13 @@ static bool nap(struct mo_worker *w)
         return false;
     if (mo_load_relaxed(&rt->starving) != 0)
         mo_fiber_drain(w);          /* who counted itself then unparks all */
+    if (*tidy != MOIRAI_NEVER && *tidy <= mo_runtime_now(rt)) {
+        mo_tidy(w);
+        *tidy = MOIRAI_NEVER;
+        return true;                /* somebody may have come meanwhile */
+    }
+    if (until > *tidy)
+        until = *tidy;
     if (poll)
         mo_io_sleep(w, until);
     else
@@ -330,10 +338,12 @@ static bool nap(struct mo_worker *w)
 
 void mo_idle_sleep(struct mo_worker *w)
 {
+    int64_t tidy = mo_tidy_due(w);
+
     go_on_list(w);
     if (!mo_worker_sees_work(w)) {
         mo_count(&w->count.sleeps, 1);
-        while (nap(w))
+        while (nap(w, &tidy))
             continue;
     }
     if (wake_this(w))

@@ -402,6 +402,7 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
         rc = start_monitor(rt, err);
     if (rc == 0) {
         rt->guard_size = rt->workers[0]->guard_size;
+        rt->deep_guard = rt->workers[0]->deep_guard;
         return 0;
     }
     close_workers(rt);

@@ -82,7 +82,10 @@ struct stacks_keys {
     uint32_t on_overflow;
     uint32_t watermark;
     const char *watermark_file;
+    int64_t keep;
 };
+
+static const char *const never_word[] = { "never", NULL };
 
 static const char *const watermark_words[] = {
     [MO_WATERMARK_OFF] = "off",
@@ -116,6 +119,11 @@ static const struct moirai_option stacks_keys[] = {
       .help = "a file that gets this, too, when the runtime stops",
       .type = MOIRAI_STRING,
       .offset = offsetof(struct stacks_keys, watermark_file) },
+    { .name = "keep", .preset = "10s",
+      .help = "for how long a worker that sleeps keeps stacks that nobody "
+              "uses, and their memory",
+      .type = MOIRAI_DURATION, .min = 1, .max = UINT64_C(3600000000000),
+      .choices = never_word, .offset = offsetof(struct stacks_keys, keep) },
     { .name = NULL },
 };
 
@@ -394,6 +402,7 @@ static int read_stacks(struct job *job, const struct mo_tree_node *node)
     job->out->runtime.on_overflow = keys.on_overflow;
     job->out->runtime.watermark = keys.watermark;
     job->out->runtime.watermark_file = keys.watermark_file;
+    job->out->runtime.keep = keys.keep;
     return rc;
 }
 

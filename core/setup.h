@@ -86,6 +86,7 @@ struct mo_runtime_options {
     uint32_t on_overflow;           /* enum mo_overflow */
     uint32_t watermark;             /* enum mo_watermark */
     const char *watermark_file;     /* for what was measured; "": none */
+    int64_t keep;                   /* ns that sleepers keep stacks; 0: ever */
 };
 
 struct mo_option_value;             /* option.h */

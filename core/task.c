@@ -283,7 +283,7 @@ static int read_attr(const struct moirai_runtime *rt,
     if (attr->worker > mo_load(&rt->staff.started) || attr->priority > 255
         || (attr->flags & ~MOIRAI_PINNED) != 0 || attr->stack_size > deep)
         return -EINVAL;
-    if (attr->guard_size > rt->guard_size || attr->allocator != NULL)
+    if (attr->guard_size > rt->deep_guard || attr->allocator != NULL)
         return -ENOTSUP;
     return 0;
 }
@@ -296,8 +296,9 @@ static void apply_attr(const struct moirai_runtime *rt,
 
     if (attr->priority != 0)
         task->priority = (uint8_t)attr->priority;
-    if (attr->stack_size > rt->stack->class_size(rt->stack_state,
-                                                 MOIRAI_STACK_TASK))
+    if (attr->guard_size > rt->guard_size
+        || attr->stack_size > rt->stack->class_size(rt->stack_state,
+                                                    MOIRAI_STACK_TASK))
         task->flags |= MO_TASK_DEEP;
     else if (attr->stack_size != 0)
         task->flags |= MO_TASK_OWN;

@@ -491,6 +491,7 @@ int mo_worker_prepare(struct mo_worker *w)
     w->loop = mo_fiber_get(w, MOIRAI_STACK_LOOP, loop_entry);
     if (w->loop == NULL)
         return -ENOMEM;
+    w->deep_guard = w->loop->stack.guard;
     if (w->loop->stack.guard < w->guard_size)
         w->guard_size = w->loop->stack.guard;
     return 0;

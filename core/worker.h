@@ -267,6 +267,7 @@ struct mo_worker {
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
     size_t guard_size;              /* the least of its first stacks */
+    size_t deep_guard;              /* of the deep one of them */
     struct mo_signal_stack signal_stack;    /* its thread's */
 
     /* What other threads touch. */
@@ -363,7 +364,8 @@ struct moirai_runtime {
     struct moirai_runtime *next;    /* every runtime of the process */
     uint32_t dead;                  /* we are a forked child */
     bool stopping;                  /* the root scope was let go */
-    size_t guard_size;              /* of every stack; constant */
+    size_t guard_size;              /* of every stack; constant, as is */
+    size_t deep_guard;              /* of deep ones; no less */
     struct mo_signal_stack signal_stack;    /* of who plays a simulation */
     char *advice[MOIRAI_STACK_CLASSES];     /* how to get larger stacks */
     int dump_signal;                /* 0: none; constant, as is */

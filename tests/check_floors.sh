@@ -28,7 +28,8 @@ floors='
 3 depth fiber follow fork frame future gate handle host idle inherit inject leave
 3 link loan local loop monitor name near once
 3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
-3 semaphore single solo sort span spill staff stats sync task tenure time timer trace
+3 semaphore single solo sort span spill staff stats sync task tenure tidy time
+3 timer trace
 3 search transfer victim wait watch worker
 4 flow/* io/* runtime
 '

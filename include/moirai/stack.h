@@ -96,6 +96,10 @@ struct moirai_stack_ops {
                          struct moirai_stack *stacks, uint32_t n);
     void (*put_many)(void *state, const struct moirai_stack *stacks,
                      uint32_t n);
+
+    /* Optional. There has been nothing to do for a while: gives back the memory
+     * of stacks that nobody has. By any worker, while others get and put. */
+    void (*cool)(void *state);
 };
 
 #ifdef __cplusplus

@@ -62,20 +62,23 @@ static int heap_init(void *state, const void *config,
     return 0;
 }
 
+static void heap_release_all(const struct heap_state *s,
+                             struct heap_free *stack)
+{
+    while (stack != NULL) {
+        struct heap_free *next = stack->next;
+
+        s->host->release(s->host->ctx, stack);
+        stack = next;
+    }
+}
+
 static void heap_fini(void *state)
 {
     struct heap_state *s = state;
 
-    for (int i = 0; i < MOIRAI_STACK_CLASSES; i++) {
-        struct heap_free *stack = s->classes[i].free;
-
-        while (stack != NULL) {
-            struct heap_free *next = stack->next;
-
-            s->host->release(s->host->ctx, stack);
-            stack = next;
-        }
-    }
+    for (int i = 0; i < MOIRAI_STACK_CLASSES; i++)
+        heap_release_all(s, s->classes[i].free);
     pthread_mutex_destroy(&s->lock);
 }
 
@@ -144,6 +147,24 @@ static void heap_put(void *state, const struct moirai_stack *stack)
         s->host->release(s->host->ctx, stack->base);
 }
 
+static void heap_cool(void *state)
+{
+    struct heap_state *s = state;
+
+    for (int i = 0; i < MOIRAI_STACK_CLASSES; i++) {
+        struct heap_class *c = &s->classes[i];
+        struct heap_free *stack;
+
+        pthread_mutex_lock(&s->lock);
+        stack = c->free;
+        s->bytes -= c->count * c->size;
+        c->free = NULL;
+        c->count = 0;
+        pthread_mutex_unlock(&s->lock);
+        heap_release_all(s, stack);
+    }
+}
+
 static size_t heap_class_size(void *state, enum moirai_stack_class stack_class)
 {
     struct heap_state *s = state;
@@ -190,6 +211,7 @@ static const struct moirai_stack_ops heap_ops = {
     .put = heap_put,
     .class_size = heap_class_size,
     .usage = heap_usage,
+    .cool = heap_cool,
 };
 
 MOIRAI_PLUGIN(stack, heap) = {

@@ -371,6 +371,33 @@ static void mmap_put(void *state, const struct moirai_stack *stack)
     mmap_put_some(state, stack, 1);
 }
 
+/* Some that are warm; false: there are none. */
+static bool mmap_cool_some(struct mmap_state *s,
+                           enum moirai_stack_class stack_class)
+{
+    struct mmap_class *c = &s->classes[stack_class];
+    struct moirai_stack stacks[MMAP_MANY];
+    uint32_t n = 0;
+
+    pthread_mutex_lock(&s->lock);
+    while (n < MMAP_MANY && c->warm_count > 0)
+        mmap_fill(s, c->warm[--c->warm_count], stack_class, &stacks[n++]);
+    pthread_mutex_unlock(&s->lock);
+    mmap_chill(s, stacks, n, 0);
+    pthread_mutex_lock(&s->lock);
+    for (uint32_t i = 0; i < n; i++)
+        c->cold[c->cold_count++] = mmap_entry(&stacks[i]);
+    pthread_mutex_unlock(&s->lock);
+    return n > 0;
+}
+
+static void mmap_cool(void *state)
+{
+    for (int i = 0; i < MOIRAI_STACK_CLASSES; i++)
+        while (mmap_cool_some(state, (enum moirai_stack_class)i))
+            continue;
+}
+
 static void mmap_trim(void *state, const struct moirai_stack *stack, char *low)
 {
     struct mmap_state *s = state;
@@ -451,6 +478,7 @@ static const struct moirai_stack_ops mmap_ops = {
     .relax = mo_mmap_guards_relax,
     .get_many = mmap_get_many,
     .put_many = mmap_put_many,
+    .cool = mmap_cool,
 };
 
 MOIRAI_PLUGIN(stack, mmap) = {

@@ -459,6 +459,43 @@ static int see_priority(void *arg)
     return 0;
 }
 
+/* Before and after it waits. */
+static int see_guards(void *arg)
+{
+    size_t *guards = arg;
+
+    for (int i = 0; i < 2; i++) {
+        guards[i] = ((struct mo_worker *)mo_self())->fiber->stack.guard;
+        moirai_sleep_until(moirai_after(MOIRAI_MS));
+    }
+    return 0;
+}
+
+TEST(task, has_the_guard_that_it_asks_for)
+{
+    static const char *const set[] = { "stacks.guard=64KiB",
+                                       "runtime.workers=1", NULL };
+    struct moirai_runtime *rt = with_settings(set);
+    struct moirai_scope *scope = moirai_runtime_scope(rt);
+    const size_t sizes[] = { 1, 64 << 10, (64 << 10) + 1, rt->deep_guard };
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+
+    for (int i = 0; i < 20; i++) {  /* those that wait begin elsewhere then */
+        struct moirai_handle *handle;
+        size_t guards[2];
+
+        attr.guard_size = sizes[i % 4];
+        CHECK_EQ(moirai_spawn_with(scope, see_guards, guards, &attr, &handle),
+                 rt->deep_guard >= sizes[i % 4] ? 0 : -ENOTSUP);
+        if (rt->deep_guard < sizes[i % 4])
+            continue;               /* the kernel, or a sanitizer, has none */
+        CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, NULL), 0);
+        moirai_handle_put(handle);
+        CHECK(guards[0] >= sizes[i % 4] && guards[1] >= sizes[i % 4]);
+    }
+    with_end(rt);
+}
+
 /* And what this version has not. */
 TEST(task, attributes_reach_the_task_or_are_refused)
 {
@@ -475,7 +512,7 @@ TEST(task, attributes_reach_the_task_or_are_refused)
     CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, NULL), 0);
     moirai_handle_put(handle);
     CHECK_EQ(seen, 200);
-    attr.guard_size = rt->guard_size + 1;
+    attr.guard_size = rt->deep_guard + 1;
     CHECK_EQ(moirai_spawn_with(scope, see_priority, &seen, &attr, NULL),
              -ENOTSUP);
     attr.guard_size = 0;

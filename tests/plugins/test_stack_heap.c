@@ -26,3 +26,30 @@
 CONFORMANCE_SUITE(HEAP_POOLED, stack_heap, stack_heap, NULL)
 CONFORMANCE_SUITE(HEAP_PROMISES, stack_heap_no_pool, stack_heap, "pool=0",
                   "size=16KiB", "loop=64KiB", NULL)
+
+TEST(stack_heap, cooled_it_keeps_none_that_was_put_back)
+{
+    const struct moirai_plugin *plugin = &stack_heap_LTX_moirai_plugin;
+    const struct moirai_stack_ops *ops = plugin->ops;
+    void *config = conformance_config(plugin, NULL);
+    void *state = conformance_state(ops->state_size, 128);
+    struct moirai_stack_usage usage;
+    struct moirai_stack stacks[3];
+
+    CHECK_EQ(ops->init(state, config, conformance_host(), NULL), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(ops->get(state, MOIRAI_STACK_TASK, &stacks[i]), 0);
+    ops->put(state, &stacks[0]);
+    ops->put(state, &stacks[1]);
+    CHECK_EQ(conformance_allocations(), 3);
+    ops->cool(state);
+    CHECK_EQ(conformance_allocations(), 1);
+    ops->usage(state, &usage);
+    CHECK_EQ(usage.stacks, 1);
+    CHECK_EQ(usage.pooled, 0);
+    CHECK_EQ(usage.reserved_bytes, stacks[2].size);
+    ops->put(state, &stacks[2]);
+    ops->fini(state);
+    conformance_state_free(state, ops->state_size);
+    free(config);
+}

@@ -160,6 +160,36 @@ TEST(stack_mmap, sizes_and_guards_are_whole_pages)
     place_close(&p);
 }
 
+/* Those that are had keep theirs, and all can be had again. */
+TEST(stack_mmap, cooled_it_keeps_no_memory_of_those_put_back)
+{
+    enum { STACKS = 150 };
+    struct moirai_stack stacks[STACKS];
+    struct moirai_stack kept;
+    struct place p;
+
+    CHECK_EQ(place_open(&p, NULL, NULL), 0);
+    kept = get(&p);
+    kept.base[0] = 1;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < STACKS; i++) {
+            stacks[i] = get(&p);
+            memset(stacks[i].base, 1, stacks[i].size);
+        }
+        for (int i = 0; i < STACKS; i++)
+            p.ops->put(p.state, &stacks[i]);
+        CHECK(pages_of(&stacks[0]) > 0);
+        p.ops->cool(p.state);
+        for (int i = 0; i < STACKS; i++)
+            CHECK_EQ(pages_of(&stacks[i]), 0);
+        CHECK(kept.base[0] == 1);
+        CHECK_EQ(usage(&p).stacks, 1);
+        CHECK_EQ(usage(&p).pooled, STACKS);
+    }
+    p.ops->put(p.state, &kept);
+    place_close(&p);
+}
+
 TEST(stack_mmap, takes_the_kind_of_guard_it_is_told)
 {
     static const char *const settings[][2] = {
