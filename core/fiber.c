@@ -301,7 +301,7 @@ static bool guard_again(struct moirai_runtime *rt, struct mo_fiber *fiber)
     return false;
 }
 
-/* It is of another node. False: it has to stay here for now. */
+/* It is of another node. False: it stays here. */
 static MO_COLD bool go_home(struct mo_worker *w, struct mo_fiber *fiber)
 {
     if (mo_load_relaxed(&w->runtime->starving) == 0 && mo_near_send(w, fiber))

@@ -222,7 +222,5 @@ bool mo_fd_wait(const struct moirai_io_request *request, int64_t until)
 /* Linux closes it whatever it says; EINTR is no reason to try again. */
 int mo_fd_close(int fd)
 {
-    int rc = close(fd) == 0 || errno == EINTR ? 0 : -errno;
-
-    return rc;
+    return close(fd) == 0 || errno == EINTR ? 0 : -errno;
 }

@@ -22,7 +22,7 @@ int64_t mo_fd_do(struct moirai_io_request *request);
  * MOIRAI_NEVER: without end. False: the time is up. */
 bool mo_fd_wait(const struct moirai_io_request *request, int64_t until);
 
-/* A number that no longer is, or newly is, that of a descriptor. */
+/* close(2): 0, also when a signal came between, or an error. */
 int mo_fd_close(int fd);
 
 #endif
