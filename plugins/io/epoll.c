@@ -184,8 +184,9 @@ static int64_t epoll_left(const struct epoll_state *s, int64_t deadline_ns)
     return deadline_ns > now ? deadline_ns - now : 0;
 }
 
-/* The bell may have rung for another ring: for one that waits at the same time,
- * it is rung again; one that comes later sees its mood. */
+/* The bell may have rung for another ring, also where it rang for this one: what
+ * is rung twice before anybody hears it is heard once. For one that waits at the
+ * same time, it is rung again; one that comes later sees its mood. */
 static size_t epoll_await(void *state, void *ring, int64_t deadline_ns)
 {
     struct epoll_state *s = state;
@@ -197,8 +198,8 @@ static size_t epoll_await(void *state, void *ring, int64_t deadline_ns)
     atomic_fetch_add(&s->waiting, 1);
     waits = atomic_compare_exchange_strong(&r->mood, &mood, EPOLL_WAITS);
     n = epoll_round(s, waits ? epoll_left(s, deadline_ns) : 0, &woken);
-    mood = atomic_exchange(&r->mood, EPOLL_RUNS);
-    if (atomic_fetch_sub(&s->waiting, 1) > 1 && woken && mood != EPOLL_WOKEN)
+    atomic_store(&r->mood, EPOLL_RUNS);
+    if (atomic_fetch_sub(&s->waiting, 1) > 1 && woken)
         epoll_ring_bell(s);
     return n;
 }

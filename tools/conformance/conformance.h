@@ -254,6 +254,7 @@ const struct promise *const *conformance_promises(uint32_t kind);
     X(io_wake_before_wait_counts, __VA_ARGS__)                                \
     X(io_wake_ends_wait, __VA_ARGS__)                                         \
     X(io_flush_takes_no_wakes, __VA_ARGS__)                                   \
+    X(io_wakes_are_for_each, __VA_ARGS__)                                     \
     X(io_flush_tells, __VA_ARGS__)                                            \
     X(io_waits_for_thousands, __VA_ARGS__)                                    \
     X(io_survives_no_memory, __VA_ARGS__)                                     \

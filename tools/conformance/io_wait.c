@@ -149,6 +149,72 @@ PROMISE(io_flush_takes_no_wakes,
     io_close(&rig);
 }
 
+struct sleeper {
+    struct io_rig *rig;
+    int ring;
+    pthread_t thread;
+    atomic_int begun, ended;        /* waits */
+    atomic_bool over;
+};
+
+static void *wait_often(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    const struct moirai_io_ops *ops = sleeper->rig->ops;
+
+    while (!atomic_load(&sleeper->over)) {
+        atomic_fetch_add(&sleeper->begun, 1);
+        ops->wait(sleeper->rig->state, sleeper->rig->rings[sleeper->ring],
+                  INT64_MAX);
+        atomic_fetch_add(&sleeper->ended, 1);
+    }
+    return NULL;
+}
+
+/* Wakes both rings, and waits until the waits that these were in have ended. */
+static void wake_both(struct sleeper sleepers[2], bool asleep)
+{
+    struct io_rig *rig = sleepers[0].rig;
+    int begun[2];
+
+    for (int i = 0; i < 2; i++)
+        begun[i] = atomic_load(&sleepers[i].begun);
+    if (asleep)
+        sleep_s(0.0002);
+    for (int i = 0; i < 2; i++)
+        rig->ops->wake(rig->state, rig->rings[i]);
+    for (int i = 0; i < 2; i++) {
+        while (atomic_load(&sleepers[i].ended) < begun[i])
+            sleep_s(0.00001);
+    }
+}
+
+PROMISE(io_wakes_are_for_each,
+        "Of rings that wait at the same time, each that is woken wakes.")
+{
+    int rounds = (int)conformance_times(500);
+    struct io_rig rig;
+    struct sleeper sleepers[2] = { { .rig = &rig }, { .rig = &rig, .ring = 1 } };
+
+    io_open(&rig, subject, 2);
+    for (int i = 0; i < 2; i++)
+        NEEDS(pthread_create(&sleepers[i].thread, NULL, wait_often,
+                             &sleepers[i]) == 0,
+              "no threads for the test itself");
+    conformance_at("wait of one of two");
+    for (int round = 0; round < rounds; round++)
+        wake_both(sleepers, round % 2 == 0);
+    for (int i = 0; i < 2; i++)
+        atomic_store(&sleepers[i].over, true);
+    wake_both(sleepers, false);
+    for (int i = 0; i < 2; i++) {
+        rig.ops->wake(rig.state, rig.rings[i]);
+        pthread_join(sleepers[i].thread, NULL);
+    }
+    conformance_at(NULL);
+    io_close(&rig);
+}
+
 PROMISE(io_flush_tells, "flush tells what has ended, without waiting.")
 {
     struct io_rig rig;
