@@ -184,9 +184,9 @@ static int64_t epoll_left(const struct epoll_state *s, int64_t deadline_ns)
     return deadline_ns > now ? deadline_ns - now : 0;
 }
 
-/* The bell may have rung for another ring, also where it rang for this one: what
- * is rung twice before anybody hears it is heard once. For one that waits at the
- * same time, it is rung again; one that comes later sees its mood. */
+/* The bell may have rung for another ring, also where it rang for this one:
+ * rung twice before anybody hears it, it is heard once. For one that waits at
+ * the same time, it is rung again; one that comes later sees its mood. */
 static size_t epoll_await(void *state, void *ring, int64_t deadline_ns)
 {
     struct epoll_state *s = state;

@@ -194,7 +194,8 @@ PROMISE(io_wakes_are_for_each,
 {
     int rounds = (int)conformance_times(500);
     struct io_rig rig;
-    struct sleeper sleepers[2] = { { .rig = &rig }, { .rig = &rig, .ring = 1 } };
+    struct sleeper sleepers[2] = { { .rig = &rig, .ring = 0 },
+                                   { .rig = &rig, .ring = 1 } };
 
     io_open(&rig, subject, 2);
     for (int i = 0; i < 2; i++)
