@@ -11,20 +11,28 @@
  * Whoever found nothing to steal asks: the owner's next fork then publishes the
  * older half of its private slots. So the oldest forks, which are the largest
  * pieces of work, are the ones that move, and an owner that nobody asks pays
- * nothing. An owner whose last public fork is gone asks itself, so that there
- * is always something to steal.
+ * nothing. An owner that joins its last public fork and finds it gone asks
+ * itself, so that there is always something to steal.
  *
  * To ask is to set fork_limit to NULL, so that one comparison tells the owner's
- * fork that it is asked or that its queue is full. fork_wanted says that this
- * was done: thieves come by often, and may look there at no cost to the owner,
- * but fork_limit lies beside fork_top, which each fork and join writes. To
- * answer, the owner first restores the limit, then clears fork_wanted; to ask
- * is to swap fork_wanted from 0 and then to withdraw the limit. Who reads that
- * 0 comes after the limit's return, so no question is lost.
+ * fork that it is asked or that its queue is full. `wanted` says that this was
+ * done: thieves come by often, and may look there at no cost to the owner, but
+ * fork_limit lies beside fork_top, which each fork and join writes. To answer,
+ * the owner first restores the limit, then clears `wanted`; to ask is to swap
+ * `wanted` from 0 and then to withdraw the limit. Who reads that 0 comes after
+ * the limit's return. The owner asks itself by two plain stores: a thief that
+ * asks at the same time may withdraw the limit once more after the answer, and
+ * a fork is published unasked; or its question is lost in an answer, but that
+ * came with something to steal.
  *
- * fork_tail holds an era and an index. Thieves advance the index by compare-
- * and-swap; the owner starts a new era when it takes slots back below it, so
- * that no late thief can move the index past slots published since.
+ * `tail` holds an era and an index. Thieves advance the index by compare-and-
+ * swap; the owner starts a new era when it takes slots back below it, so that
+ * no late thief can move the index past slots published since.
+ *
+ * Of what a loop of two workers costs most are lines that go to the other core
+ * and back, one after another. So who stole asks for no more before it is done,
+ * which would take the line of fork_top away; the owner does not swap a slot
+ * that it sees stolen; and the words above lie beside the first slots.
  *
  * A fork is in exactly one of four conditions: in a slot of the queue of the
  * worker running the stack it lives on; on that stack's `lent` list, after the
@@ -73,29 +81,33 @@ static uint32_t depth_of(const struct mo_worker *w)
 /* Asks the owner's next fork to publish. */
 static void ask(struct mo_worker *owner)
 {
-    if (mo_load_relaxed(&owner->fork_wanted) == 0
-        && mo_swap(&owner->fork_wanted, 1) == 0)    /* pairs with answer */
+    if (mo_load_relaxed(&owner->forks->wanted) == 0
+        && mo_swap(&owner->forks->wanted, 1) == 0)  /* pairs with answer */
         mo_store(&owner->hot.fork_limit, NULL);
 }
 
 static void answer(struct mo_worker *w)
 {
     mo_store(&w->hot.fork_limit, w->slots + MO_FORK_SLOTS);
-    mo_store(&w->fork_wanted, 0);
+    mo_store(&w->forks->wanted, 0);
 }
 
 /* The last public fork is gone; pointless with nobody to steal. */
-static void ask_again(struct mo_worker *w)
+static void ask_oneself(struct mo_worker *w)
 {
-    if (mo_load_relaxed(&w->runtime->worker_count) > 1)
-        ask(w);
+    if (mo_load_relaxed(&w->runtime->worker_count) > 1
+        && mo_load_relaxed(&w->forks->wanted) == 0) {
+        mo_store_relaxed(&w->forks->wanted, 1);
+        mo_store_relaxed(&w->hot.fork_limit, NULL);
+    }
 }
 
-void mo_frame_init(struct mo_worker *w, uintptr_t *slots)
+void mo_frame_init(struct mo_worker *w, struct mo_forks *forks)
 {
-    w->slots = w->hot.fork_top = w->hot.fork_base = slots;
+    w->forks = forks;
+    w->slots = w->hot.fork_top = w->hot.fork_base = forks->slots;
     answer(w);
-    ask_again(w);
+    ask_oneself(w);
 }
 
 /* Makes an ordinary task of it, for whoever will run it. */
@@ -136,7 +148,7 @@ static void publish(struct mo_worker *w, uint32_t share)
     }                                               /* in take_slot */
     mo_task_forks(w->task);
     w->fork_split += share;
-    mo_store(&w->fork_public, w->fork_split);
+    mo_store(&w->forks->end, w->fork_split);
     answer(w);
     mo_idle_notify(w->runtime);
 }
@@ -205,19 +217,23 @@ void moirai_fork_slow(struct moirai_frame *frame)
 /* The owner takes its newest slot back. True: nobody had stolen it. */
 static bool take_back(struct mo_worker *w, uintptr_t *slot)
 {
-    uintptr_t word = mo_swap(slot, 0);  /* pairs with a thief's swap */
+    uintptr_t word = mo_load_relaxed(slot);
     uint32_t top = (uint32_t)(slot - w->slots);
-    uint64_t tail = mo_load_relaxed(&w->fork_tail);
+    uint64_t tail = mo_load_relaxed(&w->forks->tail);
 
+    if ((word & MOIRAI_SLOT_STOLEN) != 0)
+        mo_store_relaxed(slot, 0);      /* nobody else writes to it any more */
+    else
+        word = mo_swap(slot, 0);        /* pairs with a thief's swap */
     w->hot.fork_top = slot;
     if (w->fork_split > top) {
         w->fork_split = top;
-        mo_store(&w->fork_public, top);
+        mo_store(&w->forks->end, top);
     }
-    mo_store(&w->fork_tail, (((tail >> 32) + 1) << 32)
+    mo_store(&w->forks->tail, (((tail >> 32) + 1) << 32)
                             | ((uint32_t)tail < top ? (uint32_t)tail : top));
     if ((uint32_t)tail >= top)
-        ask_again(w);
+        ask_oneself(w);
     return (word & MOIRAI_SLOT_STOLEN) == 0;
 }
 
@@ -306,37 +322,44 @@ bool moirai_unfork_slow(struct moirai_frame *frame)
     return outcome(frame);
 }
 
-/* Thieves look at the hints first: they share a line with no fork. */
-struct moirai_frame *mo_frame_steal(struct mo_worker *w,
-                                    struct mo_worker *victim)
+struct moirai_frame *mo_frame_take(struct mo_worker *w,
+                                   struct mo_worker *victim)
 {
-    uint64_t tail = mo_load(&victim->fork_tail);
-    uint32_t end = mo_load(&victim->fork_public);
+    struct mo_forks *forks = victim->forks;
+    uint64_t tail = mo_load(&forks->tail);
+    uint32_t end = mo_load(&forks->end);
 
     for (uint32_t i = (uint32_t)tail; i < end; i++) {
-        uintptr_t *slot = &victim->slots[i];
+        uintptr_t *slot = &forks->slots[i];
         uintptr_t word = mo_load(slot);
 
         if ((word & MOIRAI_SLOT_PUBLIC) == 0
             || !mo_cas(slot, &word, ADDRESS(word) | MOIRAI_SLOT_STOLEN))
             continue;
-        mo_cas(&victim->fork_tail, &tail, (tail & ~(uint64_t)UINT32_MAX)
-                                          | (i + 1));
-        if (i + 1 >= end)
-            ask(victim);
+        mo_cas(&forks->tail, &tail, (tail & ~(uint64_t)UINT32_MAX) | (i + 1));
         mo_count(&w->count.forks_stolen, 1);
         return frame_at(word);
     }
-    ask(victim);
     return NULL;
+}
+
+struct moirai_frame *mo_frame_steal(struct mo_worker *w,
+                                    struct mo_worker *victim)
+{
+    struct moirai_frame *frame = mo_frame_take(w, victim);
+
+    if (frame == NULL)
+        ask(victim);
+    return frame;
 }
 
 bool mo_frame_stealable(struct mo_worker *victim)
 {
-    uint32_t end = mo_load(&victim->fork_public);
+    struct mo_forks *forks = victim->forks;
+    uint32_t end = mo_load(&forks->end);
 
-    for (uint32_t i = (uint32_t)mo_load(&victim->fork_tail); i < end; i++)
-        if (mo_load(&victim->slots[i]) & MOIRAI_SLOT_PUBLIC)
+    for (uint32_t i = (uint32_t)mo_load(&forks->tail); i < end; i++)
+        if (mo_load(&forks->slots[i]) & MOIRAI_SLOT_PUBLIC)
             return true;
     return false;
 }
@@ -348,7 +371,7 @@ static void empty_queue(struct mo_worker *w,
                                      bool stolen))
 {
     uint32_t top = depth_of(w);
-    uint64_t tail = mo_load_relaxed(&w->fork_tail);
+    uint64_t tail = mo_load_relaxed(&w->forks->tail);
 
     for (uint32_t i = 0; i < top; i++) {
         uintptr_t word = mo_load(&w->slots[i]);
@@ -361,9 +384,9 @@ static void empty_queue(struct mo_worker *w,
     }
     w->hot.fork_top = w->hot.fork_base;
     w->fork_split = 0;
-    mo_store(&w->fork_public, 0);
-    mo_store(&w->fork_tail, ((tail >> 32) + 1) << 32);
-    ask_again(w);
+    mo_store(&w->forks->end, 0);
+    mo_store(&w->forks->tail, ((tail >> 32) + 1) << 32);
+    ask_oneself(w);
 }
 
 static void export(struct mo_worker *w, struct moirai_frame *frame,

@@ -7,13 +7,26 @@
 
 #include "worker.h"
 
-/* Gives the worker its queue: MO_FORK_SLOTS slots, and one before and one
- * behind, which are 0. */
-void mo_frame_init(struct mo_worker *w, uintptr_t *slots);
+/* What thieves look at, and the slots beside it: so who takes the fork of a
+ * shallow stack, which most loops are begun on, finds all in one line. */
+struct mo_forks {
+    MO_ATOMIC(uint64_t) tail;       /* era, index; see frame.c */
+    MO_ATOMIC(uint32_t) end;        /* slots below it may be public */
+    MO_ATOMIC(uint32_t) wanted;     /* asked for; fork_limit is NULL */
+    MO_ATOMIC(uintptr_t) before;    /* 0, as is the one behind all slots */
+    MO_ATOMIC(uintptr_t) slots[MO_FORK_SLOTS + 1];
+};
+
+/* Gives the worker its queue, all zeros. */
+void mo_frame_init(struct mo_worker *w, struct mo_forks *forks);
 
 /* A fork of `victim` that the calling worker now has to run, or NULL. */
 struct moirai_frame *mo_frame_steal(struct mo_worker *w,
                                     struct mo_worker *victim);
+
+/* The same, but does not ask for any if there is none. */
+struct moirai_frame *mo_frame_take(struct mo_worker *w,
+                                   struct mo_worker *victim);
 
 /* Is there one? */
 bool mo_frame_stealable(struct mo_worker *victim);

@@ -53,14 +53,14 @@ struct part {
     size_t done;                    /* how many were done before these */
 };
 
-/* Some that are offered. */
+/* Some that are offered; on no more lines than it has to be. */
 struct piece {
-    struct moirai_frame frame;
+    _Alignas(MO_LINE) struct moirai_frame frame;
     struct mo_loop *loop;
     struct part part;
 };
 
-static int run(struct mo_loop *loop, struct part part, bool fresh);
+static int run(struct mo_loop *loop, struct part *part, bool fresh);
 
 uint32_t mo_loop_workers(void)
 {
@@ -208,11 +208,23 @@ static bool belongs_above(const struct mo_loop *loop, size_t at)
     return !loop->alone && at <= loop->begin + own;
 }
 
+static inline struct part lower(const struct part *part, size_t half)
+{
+    return (struct part){ part->at, half, part->into, part->done };
+}
+
+static inline struct part upper(const struct part *part, size_t half,
+                                void *into)
+{
+    return (struct part){ half, part->end, into, part->done };
+}
+
 static int run_piece(void *arg)
 {
     struct piece *piece = arg;
+    struct part part = piece->part;
 
-    return run(piece->loop, piece->part, true);
+    return run(piece->loop, &part, true);
 }
 
 /* Offers a half of *part, does the other, and leaves in *part what is still to
@@ -222,29 +234,24 @@ static int run_piece(void *arg)
 static inline int share(struct mo_loop *loop, struct part *part, void *other,
                         bool fresh)
 {
-    struct part own = *part;
-    struct part rest = *part;
     size_t half = middle(loop, part->at, part->end);
     bool above = belongs_above(loop, half);
-    struct part *lower = above ? &rest : &own;
-    struct part *upper = above ? &own : &rest;
+    struct part own = above ? upper(part, half, other) : lower(part, half);
     struct piece offer;
     int rc, later;
 
-    lower->end = upper->at = half;
-    upper->into = other;
     offer.loop = loop;
-    offer.part = rest;
+    offer.part = above ? lower(part, half) : upper(part, half, other);
     if (!loop->alone)
         moirai_fork(&offer.frame, run_piece, &offer);
-    rc = run(loop, own, fresh);
+    rc = run(loop, &own, fresh);
     if (loop->alone || moirai_unfork(&offer.frame)) {
-        part->at = rest.at;
-        part->end = rest.end;
-        part->done += own.end - own.at;
+        part->done += above ? part->end - half : half - part->at;
+        part->at = offer.part.at;
+        part->end = offer.part.end;
         if (rc != 0 || loop->op == NULL || !(loop->fixed || above))
             return rc;
-        later = run(loop, rest, false);
+        later = run(loop, &offer.part, false);
     } else {
         later = offer.frame.result;
     }
@@ -292,26 +299,26 @@ static inline int call(const struct mo_loop *loop, size_t at, size_t end,
 
 /* `fresh`: nothing of this part was done yet, and if it is split unasked, what
  * was split off must be offered: there may be no other occasion for long. */
-static int run(struct mo_loop *loop, struct part part, bool fresh)
+static int run(struct mo_loop *loop, struct part *part, bool fresh)
 {
     int rc = 0;
 
-    while (part.at < part.end && rc == 0 && !halted(loop)) {
-        size_t n = part.end - part.at;
+    while (part->at < part->end && rc == 0 && !halted(loop)) {
+        size_t n = part->end - part->at;
 
         if (n > loop->least
             && (n > loop->part || mo_frame_asked(moirai_self()))) {
-            rc = share_any(loop, &part, fresh);
+            rc = share_any(loop, part, fresh);
             fresh = false;
             continue;
         }
         if (fresh && loop->part != SIZE_MAX && !loop->alone)
             mo_frame_offer();
         fresh = false;
-        n = chunk(loop, &part);
-        rc = call(loop, part.at, part.at + n, part.into);
-        part.at += n;
-        part.done += n;
+        n = chunk(loop, part);
+        rc = call(loop, part->at, part->at + n, part->into);
+        part->at += n;
+        part->done += n;
     }
     if (rc != 0)
         mo_store_relaxed(&loop->stop, 1);
@@ -324,7 +331,7 @@ int mo_loop_run(struct mo_loop *loop, size_t begin, size_t end, void *into)
     int rc;
 
     loop->begin = begin;
-    rc = run(loop, whole, true);
+    rc = run(loop, &whole, true);
     if (rc == 0 && mo_load_relaxed(&loop->left_out) != 0)
         return -ECANCELED;
     return rc;

@@ -9,10 +9,11 @@
 
 #include "worker.h"
 
-/* One call. In the caller's frame, and lent to whoever takes a piece. Constant
- * while it runs, but for `stop` and `left_out`. */
+/* One call. In the caller's frame, and lent to whoever takes a piece, who reads
+ * it from afar: so it lies on no more lines than it has to. Constant while it
+ * runs, but for `stop` and `left_out`. */
 struct mo_loop {
-    moirai_range_fn *body;
+    _Alignas(MO_LINE) moirai_range_fn *body;
     const struct moirai_fold *op;   /* NULL: body is to be called */
     void *arg;
     size_t begin, share;            /* of the range; of each worker */

@@ -165,8 +165,7 @@ static void free_worker(struct mo_worker *w)
     mo_trace_fini(w);
     mo_depth_fini(w);
     mo_victims_leave(w);
-    if (w->slots != NULL)
-        mo_mem_free(w->slots - 1);
+    mo_mem_free(w->forks);
     mo_mem_free(w->sites);
     mo_queue_close(&w->queue);
     mo_mem_free(w);
@@ -175,7 +174,7 @@ static void free_worker(struct mo_worker *w)
 static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
 {
     struct mo_worker *w = mo_mem_alloc(sizeof *w, MO_CACHE_LINE);
-    uintptr_t *slots;
+    struct mo_forks *forks;
 
     if (w == NULL)
         return NULL;
@@ -189,11 +188,11 @@ static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
     if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
         w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
     w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
-    slots = mo_mem_alloc((MO_FORK_SLOTS + 2) * sizeof *slots, MO_CACHE_LINE);
-    if (slots != NULL)
-        mo_frame_init(w, slots + 1);
+    forks = mo_mem_alloc(sizeof *forks, MO_CACHE_LINE);
+    if (forks != NULL)
+        mo_frame_init(w, forks);
     mo_timers_init(&w->timers);
-    if (!mo_queue_open(rt, &w->queue) || w->sites == NULL || w->slots == NULL
+    if (!mo_queue_open(rt, &w->queue) || w->sites == NULL || w->forks == NULL
         || !mo_slab_equip(&rt->tasks, &w->tasks)
         || !mo_slab_equip(&rt->handles, &w->handles)
         || !mo_depth_init(w)

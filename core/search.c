@@ -59,6 +59,7 @@
 #define FUTILE_NS 500
 #define FUTILE_MOST 6
 #define FORKED 4                    /* times options.spin, at most, more */
+#define AGAIN 32                    /* pauses: half a microsecond or two */
 
 void mo_run_timers(struct mo_worker *w, struct mo_worker *place)
 {
@@ -172,8 +173,10 @@ static struct moirai_task *look_at(struct mo_worker *w,
     if (victim == w)
         return NULL;
     frame = mo_frame_steal(w, victim);
-    if (frame != NULL)
+    if (frame != NULL) {
+        w->robbed = victim;
         return &frame->task;
+    }
     if (simulated || (now != 0 && !leave(w, victim, now)))
         task = steal_task(w, victim);
     if (task != NULL && !simulated)
@@ -227,6 +230,23 @@ static int64_t how_long(const struct mo_worker *w, int64_t now)
     return spin + (busy < FORKED * spin ? busy : FORKED * spin);
 }
 
+/* Loops follow one another closely: who has done its part of one looks for the
+ * next at nothing else for a moment, and disturbs nobody by asking. */
+static struct moirai_task *look_again(struct mo_worker *w)
+{
+    for (int i = 0; w->robbed != NULL && i < AGAIN; i++) {
+        struct moirai_frame *frame = mo_frame_take(w, w->robbed);
+
+        if (frame != NULL) {
+            if (w->near != NULL)
+                mo_near_count(w, w->robbed);
+            return &frame->task;
+        }
+        mo_relax(0);
+    }
+    return NULL;
+}
+
 /* Looks around until `until`, or until it finds something; see idle.c for who
  * may. */
 static struct moirai_task *spin(struct mo_worker *w)
@@ -243,8 +263,11 @@ static struct moirai_task *spin(struct mo_worker *w)
     next = now > w->theft.until ? now : w->theft.until;
     w->observed.victim = NULL;
     for (;;) {
-        task = look_around(w, now >= next ? now : 0, simulated);
+        task = w->forked_ns != 0 && !simulated ? look_again(w) : NULL;
+        if (task == NULL)
+            task = look_around(w, now >= next ? now : 0, simulated);
         w->forked_ns = task != NULL && task->kind == MO_TASK_FRAME ? now : 0;
+        w->clock_ns = now;
         if (task != NULL || mo_load(&rt->exiting) != 0
             || !mo_idle_search(w) || simulated || now >= until)
             return task;
@@ -282,7 +305,6 @@ struct moirai_task *mo_search(struct mo_worker *w)
             rest(w);
         mo_monitor_notify(rt);
     }
-    w->clock_ns = rt->os->coarse(rt->os);
     mo_idle_found(w);
     return task;
 }

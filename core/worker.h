@@ -67,6 +67,7 @@ enum mo_task_flag {
 };
 
 struct mo_depth;
+struct mo_forks;
 struct moirai_handle;
 struct mo_near;
 struct mo_worker;
@@ -246,6 +247,7 @@ struct mo_worker {
     uint32_t *own_rings;            /* the memory of both, if it has its own */
     int64_t forked_ns;              /* when it last found something, if that
                                      * was a fork; 0: it was none */
+    struct mo_worker *robbed;       /* whose fork it took last, or NULL */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool starved;                   /* there was no stack for its last task */
@@ -262,8 +264,8 @@ struct mo_worker {
     uint32_t pooled[MOIRAI_STACK_CLASSES];  /* in the pool */
     uint32_t batched[MOIRAI_STACK_CLASSES]; /* in the batch */
     uint32_t asked_for[MOIRAI_STACK_CLASSES];   /* of the plugin, last time */
-    uintptr_t *slots;               /* MO_FORK_SLOTS; those before and behind
-                                     * are 0 */
+    uintptr_t *slots;               /* those of its split queue; constant, as */
+    struct mo_forks *forks;         /* is the queue */
     struct mo_fiber native;         /* the thread's own stack */
     struct mo_thread thread;
     size_t guard_size;              /* the least of its first stacks */
@@ -271,10 +273,7 @@ struct mo_worker {
     struct mo_signal_stack signal_stack;    /* its thread's */
 
     /* What other threads touch. */
-    _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint64_t) fork_tail;  /* era, index */
-    MO_ATOMIC(uint32_t) fork_public;    /* slots below it may be public */
-    MO_ATOMIC(uint32_t) fork_wanted;    /* asked for; fork_limit is NULL */
-    struct mo_timers timers;
+    _Alignas(MO_CACHE_LINE) struct mo_timers timers;
     struct mo_lock inbox_lock;      /* guards the list of pinned tasks */
     MO_ATOMIC(struct moirai_task *) inbox;  /* newest last */
     struct moirai_task *inbox_last;
@@ -297,9 +296,10 @@ struct mo_idle {
     struct mo_worker *keeper;       /* watches everybody's timers */
     struct mo_worker *poller;       /* sleeps in the I/O backend; or NULL */
     MO_ATOMIC(int64_t) keeper_until;    /* -1: there is no keeper */
-    MO_ATOMIC(uint32_t) sleepers;
-    MO_ATOMIC(uint32_t) searchers;
+    MO_ATOMIC(uint32_t) sleepers;   /* read by whoever makes a task ready; so
+                                     * what is written more often is apart */
     uint32_t most_searchers;        /* constant */
+    _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) searchers;
 };
 
 /* How many workers there are; see staff.c. */

@@ -212,7 +212,7 @@ plant deque "a thief does not look whether it was the first" \
     's/return MOIRAI_DEQUE_SWAP(&d->top, &t, t + 1);/MOIRAI_DEQUE_STORE(\&d->top, t + 1, SEQ_CST); return true;/' \
     include/moirai/deque.h
 plant frame "the owner takes a public slot without asking" \
-    's/uintptr_t word = mo_swap(slot, 0);/uintptr_t word = mo_load(slot); mo_store(slot, 0);/' \
+    's/word = mo_swap(slot, 0);/mo_store(slot, 0);/' \
     core/frame.c
 plant idle "one who searched, and finds more than it takes, wakes nobody" \
     's/^        mo_idle_search(w);          .*/        (void)w;/' core/idle.c

@@ -7,6 +7,7 @@
 
 /* Two lines, because processors fetch them in pairs. */
 #define MO_CACHE_LINE 128
+#define MO_LINE 64                  /* one of them, on most machines */
 
 /* Words in what __cxa_get_globals returns: exceptions caught, how many are not,
  * and, in the ABI of 32-bit Arm, those on their way through a cleanup. */

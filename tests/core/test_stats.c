@@ -322,7 +322,6 @@ TEST(stats, are_written_where_nobody_else_writes)
     static const size_t last = offsetof(struct mo_worker, sites) - 1;
     static const size_t shared[] = {
         offsetof(struct mo_worker, hot.fork_limit),
-        offsetof(struct mo_worker, fork_tail),
         offsetof(struct mo_worker, timers),
         offsetof(struct mo_worker, inbox),
         offsetof(struct mo_worker, parker),

@@ -44,7 +44,7 @@ static void begin(void)
     model_runtime.worker_count = 2;
     model_os.sim = some_sim;        /* a join does not spin first */
     for (uint32_t i = 0; i < MODEL_THREADS; i++)
-        mo_frame_init(&model_tasks[i].worker, model_tasks[i].slots + 1);
+        mo_frame_init(&model_tasks[i].worker, &model_tasks[i].forks);
 }
 
 static void begin_apart(void)

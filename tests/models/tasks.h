@@ -18,6 +18,7 @@
 static void model_switch(struct mo_fiber *from);
 
 #include "fiber.h"
+#include "frame.h"
 
 #define mo_fiber_is_soiled(fiber) false
 #undef mo_switch_here
@@ -31,7 +32,7 @@ struct model_task {
     struct mo_worker worker;
     struct mo_fiber fiber, loop;
     struct moirai_task task;
-    uintptr_t slots[MO_FORK_SLOTS + 1];
+    struct mo_forks forks;
     int error;
     uint32_t ready;                 /* it may go on */
     uint32_t left;                  /* a commit is to be done */
@@ -124,8 +125,7 @@ static __attribute__((unused)) void model_tasks_begin(void)
     for (uint32_t i = 0; i < MODEL_THREADS; i++) {
         struct model_task *it = &model_tasks[i];
 
-        memset(it, 0, offsetof(struct model_task, slots)
-                      + 16 * sizeof it->slots[0]);
+        memset(it, 0, offsetof(struct model_task, forks.slots[16]));
         it->ready = it->left = 0;
         it->apart = false;
         model_workers[i] = &it->worker;
@@ -136,9 +136,10 @@ static __attribute__((unused)) void model_tasks_begin(void)
         it->worker.errno_at = &it->error;
         it->worker.queue.alone = true;
         it->worker.timers.earliest = MOIRAI_NEVER;
-        it->worker.slots = it->slots + 1;
-        it->worker.hot.fork_top = it->worker.hot.fork_base = it->slots + 1;
-        it->worker.hot.fork_limit = it->slots + 1 + MO_FORK_SLOTS;
+        it->worker.forks = &it->forks;
+        it->worker.slots = it->forks.slots;
+        it->worker.hot.fork_top = it->worker.hot.fork_base = it->forks.slots;
+        it->worker.hot.fork_limit = it->forks.slots + MO_FORK_SLOTS;
         it->fiber.waiter.fiber = &it->fiber;
         it->fiber.node.waiter = &it->fiber.waiter;
         it->fiber.waited = 1;
