@@ -39,6 +39,7 @@
 #include "setup.h"
 #include "worker.h"
 
+#define NATIVE_AGAIN MOIRAI_MS      /* between two tries, if nobody tells */
 #define SIM_AGAIN (100 * MOIRAI_US) /* simulated, between two tries */
 
 /* --- the backend ---------------------------------------------------------- */
@@ -310,27 +311,51 @@ static bool has_to_wait(const struct mo_io_call *call, int64_t rc,
         && (r->op != MOIRAI_IO_CONNECT || r->events != 0);
 }
 
+/* Sleeps until `deadline_ns`, but not for longer than `most`. 0; -ETIMEDOUT: it
+ * has passed; -ECANCELED. */
+static int nap(int64_t most, int64_t deadline_ns)
+{
+    int64_t next = moirai_after(most);
+
+    if (moirai_now() >= deadline_ns)
+        return -ETIMEDOUT;
+    return moirai_sleep_until(next < deadline_ns ? next : deadline_ns);
+}
+
+/* A datagram socket is said to be ready also while its peer takes no more: who
+ * finds it so goes to sleep for a while. */
 static int64_t run_native(struct mo_io_call *call, int64_t deadline_ns)
 {
+    bool ready = false;
     int64_t rc;
 
     while (has_to_wait(call, rc = mo_fd_try(&call->request), deadline_ns)) {
-        if (!mo_fd_wait(&call->request, deadline_ns))
+        if (ready && mo_fd_wait(&call->request, 0)) {
+            rc = nap(NATIVE_AGAIN, deadline_ns);
+            if (rc != 0)
+                return rc;
+        }
+        ready = mo_fd_wait(&call->request, deadline_ns);
+        if (!ready)
             return -ETIMEDOUT;
     }
     return rc;
+}
+
+static bool is_of_file(const struct moirai_io_request *r)
+{
+    return r->offset >= 0 || r->op == MOIRAI_IO_FSYNC || r->op == MOIRAI_IO_OPEN
+        || r->op == MOIRAI_IO_STAT;
 }
 
 static int64_t run_simulated(struct mo_io_call *call, int64_t deadline_ns)
 {
     int64_t rc;
 
+    if (is_of_file(&call->request))
+        return run_in_pool(call);
     while (has_to_wait(call, rc = mo_fd_try(&call->request), deadline_ns)) {
-        int64_t next = moirai_after(SIM_AGAIN);
-
-        if (moirai_now() >= deadline_ns)
-            return -ETIMEDOUT;
-        rc = moirai_sleep_until(next < deadline_ns ? next : deadline_ns);
+        rc = nap(SIM_AGAIN, deadline_ns);
         if (rc != 0)
             return rc;
     }

@@ -315,6 +315,8 @@ int moirai_block(moirai_fn *fn, void *arg)
     struct mo_pool *pool;
     int rc;
 
+    if (moirai_cancelled())
+        return -ECANCELED;
     if (w == NULL || w->task == NULL || w->runtime->os->sim != NULL)
         return fn(arg);
     mo_count(&w->count.blocking_calls, 1);

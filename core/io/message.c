@@ -135,10 +135,14 @@ int64_t moirai_send_to(int fd, const void *buffer, size_t size,
 
 /* --- descriptors ---------------------------------------------------------- */
 
-union control {                     /* room for one descriptor, aligned */
+/* Aligned. What it has behind one descriptor is not to be told of: the kernel
+ * would put another there. */
+union control {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int))];
 };
+
+#define ONE CMSG_LEN(sizeof(int))
 
 int moirai_send_descriptor(int fd, int descriptor, int64_t deadline_ns)
 {
@@ -153,10 +157,29 @@ int moirai_send_descriptor(int fd, int descriptor, int64_t deadline_ns)
 
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    header->cmsg_len = ONE;
     memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
     n = moirai_send_message(fd, &message, 0, deadline_ns);
     return n < 0 ? (int)n : 0;
+}
+
+/* The one that came with a message, or why none is to be had. Who sends several
+ * does not know whom he talks to: none is kept. */
+static int descriptor_of(struct msghdr *message)
+{
+    const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    bool cut = (message->msg_flags & MSG_CTRUNC) != 0;
+    int descriptor;
+
+    if (header == NULL)
+        return cut ? -EMFILE : -EPROTO;
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        return -EPROTO;
+    memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    if (!cut)
+        return moirai_fd_adopt(descriptor);
+    moirai_close(descriptor);
+    return -EPROTO;
 }
 
 int moirai_recv_descriptor(int fd, int64_t deadline_ns)
@@ -166,17 +189,10 @@ int moirai_recv_descriptor(int fd, int64_t deadline_ns)
     union control control = { .bytes = { 0 } };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
                               .msg_control = control.bytes,
-                              .msg_controllen = sizeof control.bytes };
+                              .msg_controllen = ONE };
     int64_t n = moirai_recv_message(fd, &message, 0, deadline_ns);
-    const struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    int descriptor;
 
     if (n <= 0)
         return n < 0 ? (int)n : -EPIPE;
-    if (header == NULL || header->cmsg_level != SOL_SOCKET
-        || header->cmsg_type != SCM_RIGHTS
-        || header->cmsg_len != CMSG_LEN(sizeof descriptor))
-        return -EPROTO;
-    memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-    return moirai_fd_adopt(descriptor);
+    return descriptor_of(&message);
 }

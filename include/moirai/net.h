@@ -109,8 +109,9 @@ int64_t moirai_send_to(int fd, const void *buffer, size_t size,
 int moirai_send_descriptor(int fd, int descriptor, int64_t deadline_ns);
 
 /* Receives one that was sent like that. The descriptor, adopted, the caller's;
- * -EPIPE: the other end is closed; -EPROTO: what came had none with it. Can
- * wait. */
+ * -EPIPE: the other end is closed; -EPROTO: what came had none with it, or
+ * several, which are closed; -EMFILE: there are too many here, and it is lost.
+ * Can wait. */
 int moirai_recv_descriptor(int fd, int64_t deadline_ns);
 
 /* The first address that a text means. 0, or as moirai_listen. Can wait, for a

@@ -182,8 +182,8 @@ void *moirai_local_get(const struct moirai_local *local);
 
 /* Calls fn(arg) on a thread that may block, and waits for it: for system
  * calls and libraries that would hold up a worker. Returns what fn returned.
- * When the caller is cancelled before a thread took the call up, it is
- * withdrawn: -ECANCELED. Otherwise this returns only when fn has, because
+ * When the caller is cancelled, or is so before a thread took the call up, it
+ * is withdrawn: -ECANCELED. Otherwise this returns only when fn has, because
  * `arg` may be lent. A plain thread calls fn itself. -ENOMEM, -EAGAIN if no
  * thread can be started. Can wait. Such threads leave signals that are not
  * about themselves to the program's others, and programs started from there

@@ -121,31 +121,3 @@ TEST(net, goes_on_when_there_are_descriptors_again)
 {
     with_each(use_up, NULL);
 }
-
-static int come_and_go(void *arg)
-{
-    char where[MOIRAI_ADDRESS_SIZE];
-    int fd = listen_here(where);
-    int before = dup(fd), after;
-
-    (void)arg;
-    CHECK_EQ(close(before), 0);
-    for (unsigned i = with_times(500); i > 0; i--) {
-        int to = moirai_connect(where, NULL, MOIRAI_NEVER);
-        int from = moirai_accept(fd, MOIRAI_NEVER);
-
-        CHECK(to >= 0 && from >= 0);
-        CHECK_EQ(moirai_close(i & 1 ? to : from), 0);
-        CHECK_EQ(moirai_close(i & 1 ? from : to), 0);
-    }
-    after = dup(fd);
-    CHECK_EQ(after, before);
-    CHECK_EQ(close(after), 0);
-    CHECK_EQ(moirai_close(fd), 0);
-    return 0;
-}
-
-TEST(net, leaks_no_descriptor)
-{
-    with_one(2, come_and_go, NULL);
-}

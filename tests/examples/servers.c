@@ -131,12 +131,20 @@ static void read_back(int fd, char *text, size_t size)
     text[n] = '\0';
 }
 
-bool server_said(const struct child *child, const char *text)
+unsigned server_count(const struct child *child, const char *text)
 {
     char said[4096];
+    unsigned n = 0;
 
     read_back(child->said, said, sizeof said);
-    return strstr(said, text) != NULL;
+    for (const char *at = said; (at = strstr(at, text)) != NULL; at++)
+        n++;
+    return n;
+}
+
+bool server_said(const struct child *child, const char *text)
+{
+    return server_count(child, text) != 0;
 }
 
 int server_run(const char *name, const char *const *arguments, char *said,

@@ -33,7 +33,8 @@ int server_wait(struct child *child);
 /* Tells it to stop, and waits until nobody listens any more. */
 void server_tell(const struct child *child);
 
-/* Whether it has written that to standard error. */
+/* How often, and whether, it has written that to standard error. */
+unsigned server_count(const struct child *child, const char *text);
 bool server_said(const struct child *child, const char *text);
 
 /* Runs it with arguments with which it does not serve; the exit status, and
