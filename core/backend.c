@@ -72,7 +72,8 @@ static int open_ring(struct moirai_runtime *rt, uint32_t i,
     w->ring = mo_mem_alloc(rt->io.ops->ring_size, MO_CACHE_LINE);
     if (w->ring == NULL)
         return moirai_error_set(err, -ENOMEM, "out of memory");
-    w->parker.rouse = rouse;
+    if (rt->embed == NULL)
+        w->parker.rouse = rouse;
     rc = rt->io.ops->ring_init(rt->io.state, w->ring, i, err);
     if (rc != 0)
         mo_mem_free(w->ring);
@@ -214,6 +215,16 @@ size_t mo_io_flush(struct mo_worker *w)
     io->ops->flush(io->state, w->ring);
     w->asking = false;
     return mo_io_release(w);
+}
+
+bool mo_io_look(struct mo_worker *w)
+{
+    struct mo_io *io = &w->runtime->io;
+
+    w->asking = true;
+    io->ops->flush(io->state, w->ring);
+    w->asking = false;
+    return w->told != NULL;
 }
 
 void mo_io_sleep(struct mo_worker *w, int64_t until)

@@ -62,9 +62,11 @@ static inline bool mo_io_is_open(const struct mo_io *io)
 /* Both make ready what has ended, and say how many tasks that were. Own worker;
  * the backend is open. The first only looks, the second sleeps until there is
  * something, `until`, or somebody unparks the worker, and leaves what it finds
- * to mo_io_release, for the worker still counts as asleep. */
+ * to mo_io_release, for the worker still counts as asleep; so does the third,
+ * which does not sleep, and says whether that was something. */
 size_t mo_io_flush(struct mo_worker *w);
 void mo_io_sleep(struct mo_worker *w, int64_t until);
+bool mo_io_look(struct mo_worker *w);
 size_t mo_io_release(struct mo_worker *w);
 
 #endif

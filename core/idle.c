@@ -38,6 +38,7 @@
  */
 #include "idle.h"
 
+#include "embed.h"
 #include "fiber.h"
 #include "tidy.h"
 #include "topo.h"
@@ -329,7 +330,9 @@ static bool nap(struct mo_worker *w, int64_t *tidy)
     }
     if (until > *tidy)
         until = *tidy;
-    if (poll)
+    if (rt->embed != NULL)
+        mo_embed_sleep(w, until, poll);
+    else if (poll)
         mo_io_sleep(w, until);
     else
         mo_park(&w->parker, until);

@@ -16,6 +16,7 @@
 #include "chosen.h"
 #include "depth.h"
 #include "dump.h"
+#include "embed.h"
 #include "fault.h"
 #include "fiber.h"
 #include "follow.h"
@@ -77,11 +78,17 @@ static int open_world(struct moirai_runtime *rt, struct moirai_error *err)
 
     rt->sched = chosen->ops;
     rt->ordered = (rt->sched->flags & MOIRAI_SCHED_ORDERED) != 0;
+    if (rt->embed != NULL && (rt->sched->flags & MOIRAI_SCHED_SIM) != 0)
+        return moirai_error_set(err, -EINVAL, "scheduler %s: a simulation "
+                                "cannot be embedded", chosen->plugin->name);
     if (n == 0)
         n = rt->sched->flags & MOIRAI_SCHED_SIM ? MO_TOPO_SIM_WORKERS
                                                 : mo_topo_workers();
+    if (rt->embed != NULL)
+        n = rt->options.workers_max = 1;
     mo_staff_plan(rt, (uint32_t)n,
-                  (rt->sched->flags & MOIRAI_SCHED_SIM) == 0);
+                  (rt->sched->flags & MOIRAI_SCHED_SIM) == 0
+                  && rt->embed == NULL);
     rt->os = &mo_os_real;
     rc = mo_seats_open(&rt->options, rt->sched->flags & MOIRAI_SCHED_NODES,
                        rt->worker_count, rt->staff.most, &rt->seats, err);
@@ -299,8 +306,7 @@ static void join_threads(struct moirai_runtime *rt)
 {
     mo_swap(&rt->exiting, 1);
     mo_idle_wake_all(rt);
-    for (uint32_t i = 0; i < mo_load(&rt->staff.started); i++)
-        rt->os->join(rt->os, &rt->workers[i]->thread);
+    mo_staff_join(rt);
 }
 
 static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
@@ -427,9 +433,13 @@ static int open_all(struct moirai_runtime *rt,
     rc = mo_trace_open(rt, err);
     if (rc != 0)
         goto out_setup;
-    rc = open_world(rt, err);
+    if (config != NULL && (config->flags & MOIRAI_CONFIG_EMBEDDED) != 0)
+        rc = mo_embed_open(rt, err);
     if (rc != 0)
         goto out_trace;
+    rc = open_world(rt, err);
+    if (rc != 0)
+        goto out_embed;
     init_memory(rt);
     rt->names = mo_names_open();
     rt->pool = mo_pool_open((uint32_t)rt->options.blocking_threads);
@@ -446,6 +456,8 @@ static int open_all(struct moirai_runtime *rt,
         mo_names_close(rt->names);
     fini_memory(rt);
     close_world(rt);
+out_embed:
+    mo_embed_close(rt);
 out_trace:
     mo_trace_close(rt);
 out_setup:
@@ -497,6 +509,7 @@ static void close_all(struct moirai_runtime *rt)
     mo_names_close(rt->names);
     fini_memory(rt);
     close_world(rt);
+    mo_embed_close(rt);
     mo_trace_close(rt);
     mo_setup_close(rt->setup);
     mo_mem_free(rt);
@@ -522,6 +535,8 @@ int moirai_stop(struct moirai_runtime *rt, int64_t deadline_ns,
         return mo_runtime_refusal(rt);
     if (mo_self() != NULL || mo_pool_here(rt->pool))
         return -EDEADLK;
+    if (mo_embed_elsewhere(rt))
+        return -EPERM;
     mo_dump_report_clear(report);
     if (!let_root_go(rt)
         && mo_scope_wait(&rt->root, true, deadline_ns) != 0) {

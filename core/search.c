@@ -218,15 +218,15 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
  * it again, and others may need the processor. Who was busy with a fork did a
  * part of something, and others may not be done with theirs: of a loop that is
  * run again and again, the next round begins when the last of them is. To wait
- * for as long as one has worked is not to waste more than that. */
+ * for as long as one has worked is not to waste more than that. Who is inside
+ * another loop keeps that from its own work. */
 static int64_t how_long(const struct mo_worker *w, int64_t now)
 {
     int64_t spin = w->runtime->options.spin;
     int64_t busy = w->forked_ns != 0 ? now - w->forked_ns : 0;
 
-    if (w->by_io)
+    if (w->by_io || w->runtime->embed != NULL)
         return 0;
-
     return spin + (busy < FORKED * spin ? busy : FORKED * spin);
 }
 
@@ -286,7 +286,8 @@ static void rest(struct mo_worker *w)
 {
     const struct moirai_runtime *rt = w->runtime;
 
-    if (rt->options.idle == MO_IDLE_PARK || rt->os->sim != NULL)
+    if (rt->options.idle == MO_IDLE_PARK || rt->os->sim != NULL
+        || rt->embed != NULL)
         mo_idle_sleep(w);
     else if (rt->options.idle == MO_IDLE_YIELD)
         mo_os_yield();

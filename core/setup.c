@@ -56,7 +56,7 @@ static int take_config(const struct moirai_config *config,
             return -EINVAL;
         }
     }
-    if (copy->flags != 0)
+    if ((copy->flags & ~MOIRAI_CONFIG_EMBEDDED) != 0)
         mo_report_add(report, &place, NULL, "moirai_config has flags that "
                       "this moirai does not know");
     if (copy->file != NULL && copy->text != NULL)

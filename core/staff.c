@@ -36,6 +36,7 @@
 
 #include <errno.h>
 
+#include "embed.h"
 #include "fiber.h"
 #include "follow.h"
 #include "idle.h"
@@ -94,7 +95,10 @@ int mo_staff_start(struct moirai_runtime *rt)
     w->thread.name = "moirai/work";
     w->thread.priority = (int)rt->options.realtime;
     mo_follow_seat(w);
-    rc = rt->os->start(rt->os, &w->thread);
+    if (rt->embed != NULL)
+        mo_embed_start(w);
+    else
+        rc = rt->os->start(rt->os, &w->thread);
     if (rc != 0) {
         mo_sub(&rt->staff.working, 1);
         mo_fiber_put(w, w->loop);
@@ -102,6 +106,15 @@ int mo_staff_start(struct moirai_runtime *rt)
     }
     mo_store(&rt->staff.started, index + 1);
     return 0;
+}
+
+void mo_staff_join(struct moirai_runtime *rt)
+{
+    for (uint32_t i = 0; i < mo_load(&rt->staff.started); i++)
+        if (rt->embed != NULL)
+            mo_embed_join(rt->workers[i]);
+        else
+            rt->os->join(rt->os, &rt->workers[i]->thread);
 }
 
 /* How many should work, by the numbers. Lock held. */

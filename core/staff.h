@@ -27,6 +27,9 @@ void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers, bool real);
  * negative errno. One at a time. */
 int mo_staff_start(struct moirai_runtime *rt);
 
+/* Waits for all that were started: they exit. */
+void mo_staff_join(struct moirai_runtime *rt);
+
 /* So many stand in from now on, and so many of those go by themselves when they
  * find nothing to do. */
 void mo_staff_lend(struct moirai_runtime *rt, uint32_t lent, uint32_t brief);

@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "embed.h"
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
@@ -87,6 +88,7 @@ void mo_queue_remove(struct mo_queue *queue, struct mo_node *node)
 struct mo_node *mo_node_self(struct mo_native *native)
 {
     struct mo_worker *w = mo_self();
+    struct mo_parker *own;
     struct mo_os *os;
 
     if (w != NULL && w->task != NULL)
@@ -94,7 +96,11 @@ struct mo_node *mo_node_self(struct mo_native *native)
     *native = (struct mo_native){ .waiter = { .parker = &native->parker },
                                   .node = { .waiter = &native->waiter } };
     os = mo_os_here();
-    os->parker_init(os, &native->parker);
+    own = mo_embed_parker();
+    if (own != NULL && os->sim == NULL)
+        native->waiter.parker = own;
+    else
+        os->parker_init(os, &native->parker);
     return &native->node;
 }
 
@@ -324,6 +330,12 @@ void mo_wait_drop_exceptions(void)
     globals[1] = NULL;
 }
 
+static bool park(struct mo_parker *parker, int64_t until)
+{
+    return parker == mo_embed_parker() ? mo_embed_park(until)
+                                       : mo_park(parker, until);
+}
+
 /* A plain thread is never "still on its stack": it opens its claim, drops the
  * lock and sleeps. When its time is up it has to win its own claim. */
 static int wait_native(const struct mo_wait *how)
@@ -339,10 +351,10 @@ static int wait_native(const struct mo_wait *how)
         mo_word_unlock(lock);
     if (again)
         return -EAGAIN;
-    if (!mo_park(waiter->parker, waiter->deadline_ns)) {
+    if (!park(waiter->parker, waiter->deadline_ns)) {
         if (mo_wait_claim(waiter))
             return -ETIMEDOUT;
-        while (!mo_park(waiter->parker, MOIRAI_NEVER))
+        while (!park(waiter->parker, MOIRAI_NEVER))
             continue;
     }
     mo_race_acquire_last(waiter);

@@ -23,6 +23,7 @@
 #include <errno.h>
 
 #include "depth.h"
+#include "embed.h"
 #include "fault.h"
 #include "fiber.h"
 #include "frame.h"
@@ -328,6 +329,8 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
     if (given != NULL && !mo_look_is_due(w))
         return given;
     if (mo_load_relaxed(&w->quick) == 0) {
+        if (rt->embed != NULL)
+            mo_embed_pause(w);
         if (mo_staff_has_too_many(&rt->staff, false)) {
             make_room(w, given);
             given = NULL;
@@ -519,10 +522,8 @@ static struct moirai_deque *solo_of(const struct mo_worker *w)
     return solo ? &local->deque : NULL;
 }
 
-void mo_worker_main(void *arg)
+void mo_worker_begin(struct mo_worker *w)
 {
-    struct mo_worker *w = arg;
-
     w->solo = solo_of(w);
     moirai_self_worker = &w->hot;
     w->errno_at = &errno;
@@ -533,11 +534,22 @@ void mo_worker_main(void *arg)
     w->runtime->os->parker_init(w->runtime->os, &w->parker);
     if (w->runtime->os->sim == NULL)
         begin_signals(w);
-    mo_go(w, w->loop, false);
-    w = mo_here();
+}
+
+void mo_worker_end(struct mo_worker *w)
+{
     mo_fault_stack_fini(&w->signal_stack);
     if (w->spare != NULL)
         mo_fiber_put(w, w->spare);
     w->spare = NULL;
     moirai_self_worker = mo_outside;
+}
+
+void mo_worker_main(void *arg)
+{
+    struct mo_worker *w = arg;
+
+    mo_worker_begin(w);
+    mo_go(w, w->loop, false);
+    mo_worker_end(mo_here());
 }

@@ -334,6 +334,7 @@ struct mo_monitor {
     int64_t looked_ns;              /* when it did last */
 };
 
+struct mo_embed;
 struct mo_pool;
 
 struct moirai_runtime {
@@ -360,6 +361,7 @@ struct moirai_runtime {
     struct moirai_scope root;
     struct mo_pool *pool;
     struct mo_io io;
+    struct mo_embed *embed;         /* NULL: it has threads; constant */
     struct mo_names *names;         /* channels by name */
     struct moirai_runtime *next;    /* every runtime of the process */
     uint32_t dead;                  /* we are a forked child */
@@ -563,7 +565,10 @@ int mo_worker_prepare(struct mo_worker *w);
 /* Of libstdc++, if it is there. */
 void *__cxa_get_globals(void) __attribute__((weak));
 
-/* What a worker thread does from start to exit. */
+/* What a worker thread does from start to exit; its beginning, and its end once
+ * the loop has ended. */
 void mo_worker_main(void *worker);
+void mo_worker_begin(struct mo_worker *w);
+void mo_worker_end(struct mo_worker *w);
 
 #endif

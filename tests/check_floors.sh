@@ -15,7 +15,7 @@ cd "${srcdir:-.}" || exit 1
 # a runtime can be called.
 floors='
 0 arch/* atomic
-1 portable/affinity portable/elf portable/fd portable/memory portable/real
+1 portable/affinity portable/bell portable/elf portable/fd portable/memory portable/real
 1 portable/symbol portable/thread
 2 portable/dl portable/hwloc portable/source portable/topo portable/trial
 3 portable/*
@@ -25,7 +25,7 @@ floors='
 2 section setup topo tree trial value
 3 backend barrier binding blocking box chain chan child collect concurrent cond dump
 3 event fail fault
-3 depth fiber follow fork frame future gate handle host idle inherit inject leave
+3 depth embed fiber follow fork frame future gate handle host idle inherit inject leave
 3 link loan local loop monitor name near once
 3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
 3 semaphore single solo sort span spill staff stats sync task tenure tidy time
@@ -37,6 +37,10 @@ floors='
 # Header, and the file that may include it.
 homes='
 criterion/* tests/support/*
+ev.h examples/embed/ev.c
+ev.h tests/adapters/*
+glib-unix.h examples/embed/glib.c
+glib-unix.h tests/adapters/*
 hwloc.h core/hwloc.c
 io.h core/os/windows/stdio.h
 liburing.h plugins/io/uring.c
@@ -49,6 +53,8 @@ process.h core/os/windows/unistd.h
 sanitizer/* core/arch/sanitize.h
 sanitizer/lsan_interface.h tests/support/check.c
 valgrind/* core/arch/sanitize.h
+uv.h examples/embed/uv.c
+uv.h tests/adapters/*
 yaml.h core/config.c
 '
 

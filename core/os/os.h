@@ -85,9 +85,9 @@ void mo_unpark(struct mo_parker *parker);
 
 /* For who sleeps elsewhere, in what `rouse` ends: announces it, unless there is
  * the token, which it takes then (false). And that it is over, taking the token
- * if there is one. Own thread only; not simulated. */
+ * if there is one (true). Own thread only; not simulated. */
 bool mo_park_away(struct mo_parker *parker);
-void mo_park_back(struct mo_parker *parker);
+bool mo_park_back(struct mo_parker *parker);
 
 /* In a loop that waits for another thread to get on with it. `round` counts its
  * turns, each of which is longer than the last, up to about a microsecond: who

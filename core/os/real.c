@@ -206,9 +206,9 @@ bool mo_park_away(struct mo_parker *parker)
     return false;
 }
 
-void mo_park_back(struct mo_parker *parker)
+bool mo_park_back(struct mo_parker *parker)
 {
-    mo_swap(&parker->token, TOKEN_NONE);
+    return mo_swap(&parker->token, TOKEN_NONE) == TOKEN_THERE;
 }
 
 void mo_unpark(struct mo_parker *parker)

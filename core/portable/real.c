@@ -26,7 +26,7 @@
 
 #define SLICE (MOIRAI_S / 2)
 
-enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP };
+enum { TOKEN_NONE, TOKEN_THERE, TOKEN_ASLEEP, TOKEN_AWAY };
 
 struct place {
     pthread_mutex_t lock;
@@ -188,18 +188,37 @@ bool mo_park(struct mo_parker *parker, int64_t until)
     return mo_swap(&parker->token, TOKEN_NONE) == TOKEN_THERE;
 }
 
+bool mo_park_away(struct mo_parker *parker)
+{
+    uint32_t found = TOKEN_NONE;
+
+    if (mo_cas(&parker->token, &found, TOKEN_AWAY))
+        return true;
+    mo_swap(&parker->token, TOKEN_NONE);
+    return false;
+}
+
+bool mo_park_back(struct mo_parker *parker)
+{
+    return mo_swap(&parker->token, TOKEN_NONE) == TOKEN_THERE;
+}
+
 /* The swap is the last access to the parker. Who sleeps has looked at it under
  * the lock before, or will look after. */
 void mo_unpark(struct mo_parker *parker)
 {
     struct place *place = place_of(parker);
+    uint32_t found;
     int saved;
 
     if (parker->sim != NULL) {
         mo_sim_unpark(parker);
         return;
     }
-    if (mo_swap(&parker->token, TOKEN_THERE) != TOKEN_ASLEEP)
+    found = mo_swap(&parker->token, TOKEN_THERE);
+    if (found == TOKEN_AWAY)
+        parker->rouse(parker);
+    if (found != TOKEN_ASLEEP)
         return;
     saved = errno;
     pthread_mutex_lock(&place->lock);

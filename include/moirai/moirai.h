@@ -7,6 +7,7 @@
 
 #include <moirai/breaker.h>
 #include <moirai/chan.h>
+#include <moirai/embed.h>
 #include <moirai/error.h>
 #include <moirai/event.h>
 #include <moirai/fan.h>

@@ -33,6 +33,13 @@ struct moirai_config {
     const char *const *set;         /* "scheduler.plugin=fifo", ..., NULL */
 };
 
+/* Of `flags`: the runtime is to be run by a foreign loop, in the thread that
+ * starts it, and that alone can stop it (-EPERM): see moirai/embed.h. It has
+ * one worker, whatever runtime.workers says. Besides, then: -EBUSY, another one
+ * is embedded in this thread; -EINVAL: a simulation; -ENOSYS: this system lacks
+ * what it takes. */
+#define MOIRAI_CONFIG_EMBEDDED 1u
+
 /* Starts a runtime; NULL for `config` means environment and presets. On 0
  * *runtime is the caller's, to be stopped with moirai_stop. -EINVAL: a
  * mistake in the configuration; *err (may be NULL) lists them all. -ENOMEM;

@@ -408,7 +408,7 @@ TEST(setup, a_config_of_another_size_is_understood)
     CHECK_EQ(mo_setup_open(&odd, &s, &err), -EINVAL);
     CHECK_STR(err.text, "api: moirai_config has both a file and a text; give "
                         "one");
-    odd = (struct moirai_config){ .flags = 1 };
+    odd = (struct moirai_config){ .flags = 1u << 31 };
     CHECK_EQ(mo_setup_open(&odd, &s, NULL), -EINVAL);
 }
 
