@@ -181,6 +181,8 @@ static void done(struct moirai_io_request *request, int64_t result)
     waiter = call->waiter;
     if (waiter != NULL && !mo_wait_claim(waiter))
         waiter = NULL;
+    if (waiter != NULL && call->node != NULL)
+        mo_wait_chose(call->node);
     mo_word_unlock(&call->lock);
     if (waiter == NULL)
         return;
@@ -280,18 +282,22 @@ static int await(struct mo_io_call *call, bool masked, int64_t deadline_ns)
     return rc;
 }
 
+static void cancel(struct mo_io_call *call)
+{
+    struct mo_worker *w = mo_here();    /* perhaps another than before */
+    struct mo_io *io = &w->runtime->io;
+
+    io->ops->cancel(io->state, w->ring, &call->request);
+    await(call, true, MOIRAI_NEVER);
+}
+
 /* The backend has the request. */
 static int64_t follow(struct mo_io_call *call, int64_t deadline_ns)
 {
     int rc = await(call, false, deadline_ns);
 
-    if (rc != 0) {
-        struct mo_worker *w = mo_here();    /* perhaps another than before */
-        struct mo_io *io = &w->runtime->io;
-
-        io->ops->cancel(io->state, w->ring, &call->request);
-        await(call, true, MOIRAI_NEVER);
-    }
+    if (rc != 0)
+        cancel(call);
     mo_race_acquire_last(call);
     return rc != 0 && call->result == -ECANCELED ? rc : call->result;
 }
@@ -373,26 +379,60 @@ static int64_t run_simulated(struct mo_io_call *call, int64_t deadline_ns)
     return rc;
 }
 
-static int64_t run_backend(struct mo_worker *w, struct mo_io_call *call,
-                           int64_t deadline_ns)
+int mo_io_begin(struct mo_io_call *call)
 {
+    struct mo_worker *w = mo_here();
     struct mo_io *io = &w->runtime->io;
-    int64_t result = 0;
-    int rc;
 
     if (!mo_io_is_open(io)) {
-        rc = open_io(w->runtime);
+        int rc = open_io(w->runtime);
+
         if (rc != 0)
             return rc;
     }
+    mo_count(&w->count.io_calls, 1);
     call->request.done = done;
     call->request.owner = call;
-    rc = io->ops->submit(io->state, w->ring, &call->request, &result);
+    return io->ops->submit(io->state, w->ring, &call->request, &call->result);
+}
+
+void mo_io_leave(struct mo_io_call *call)
+{
+    mo_word_lock(&call->lock);
+    call->waiter = NULL;
+    call->node = NULL;
+    mo_word_unlock(&call->lock);
+}
+
+void mo_io_finish(struct mo_io_call *call)
+{
+    bool ended;
+
+    mo_word_lock(&call->lock);
+    ended = call->ended;
+    mo_word_unlock(&call->lock);
+    if (!ended)
+        cancel(call);
+    mo_race_acquire_last(call);
+}
+
+bool mo_io_may_begin(void)
+{
+    struct mo_worker *w = mo_self();
+
+    return w != NULL && w->task != NULL && w->runtime->os->sim == NULL
+        && w->runtime->io.ops != NULL;
+}
+
+static int64_t run_backend(struct mo_io_call *call, int64_t deadline_ns)
+{
+    int rc = mo_io_begin(call);
+
     if (rc == 0)
         return follow(call, deadline_ns);
     if (rc == -ENOSYS || rc == -EOPNOTSUPP)
         return run_in_pool(call);
-    return rc == 1 ? result : rc;
+    return rc == 1 ? call->result : rc;
 }
 
 int64_t mo_io_run(struct mo_io_call *call, int64_t deadline_ns)
@@ -405,8 +445,7 @@ int64_t mo_io_run(struct mo_io_call *call, int64_t deadline_ns)
         return run_simulated(call, deadline_ns);
     if (deadline_ns == MOIRAI_NOW)
         return mo_fd_try(&call->request);
-    mo_count(&w->count.io_calls, 1);
-    return run_backend(w, call, deadline_ns);
+    return run_backend(call, deadline_ns);
 }
 
 /* --- descriptors that come and go ----------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "atomic.h"
 
+struct mo_node;
 struct mo_waiter;
 struct mo_worker;
 struct moirai_runtime;
@@ -35,6 +36,7 @@ struct mo_io_call {
     int64_t result;
     struct mo_waiter *waiter;       /* who waits; NULL: is about to, or is not
                                      * going to */
+    struct mo_node *node;           /* of a select: its case; or NULL */
 };
 
 #define MO_IO_CALL(operation, descriptor)                                     \
@@ -44,6 +46,18 @@ struct mo_io_call {
  * MOIRAI_NOW), -ETIMEDOUT or -ECANCELED if it had no effect by then. Tasks and
  * plain threads; can wait. */
 int64_t mo_io_run(struct mo_io_call *call, int64_t deadline_ns);
+
+/* The parts of that, for a select that waits for other things too. Tasks only,
+ * and in no simulation. begin: 0, whose end is told to the waiter and its node;
+ * 1: it has ended, with its result; or a negative errno. Of what began, nobody
+ * is told after leave, and after finish the memory is the caller's again; that
+ * can wait. */
+int mo_io_begin(struct mo_io_call *call);
+void mo_io_leave(struct mo_io_call *call);
+void mo_io_finish(struct mo_io_call *call);
+
+/* Can the caller use them? */
+bool mo_io_may_begin(void);
 
 /* Tells every backend that the descriptor is new, or goes; closes it, too. */
 int mo_io_forget(int fd, bool closing);

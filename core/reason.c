@@ -18,6 +18,7 @@
 #include "name.h"
 #include "once.h"
 #include "pool.h"
+#include "readiness.h"
 #include "rwlock.h"
 #include "select.h"
 #include "sync.h"
@@ -60,16 +61,20 @@ static void name_case(struct mo_line *line, const struct moirai_case *it)
         [MOIRAI_CASE_TIME] = "the clock",
         [MOIRAI_CASE_TASK] = "the end of a task",
         [MOIRAI_CASE_GATE] = "an event or latch",
+        [MOIRAI_CASE_FD] = "descriptor ",
     };
 
     mo_line_text(line, names[it->kind]);
     if (it->kind == MOIRAI_CASE_SEND || it->kind == MOIRAI_CASE_RECV)
         name_channel(line, ((const struct moirai_chan *)it->object)->to);
+    else if (it->kind == MOIRAI_CASE_FD)
+        mo_line_number(line, (uint64_t)mo_readiness_fd(it));
 }
 
 static bool is_awaited(const struct moirai_case *it)
 {
     return it->kind == MOIRAI_CASE_TIME
+        || (it->kind == MOIRAI_CASE_FD && mo_readiness_fd(it) >= 0)
         || (it->kind != MOIRAI_CASE_OFF && it->object != NULL);
 }
 

@@ -21,6 +21,12 @@
  * makes the call look at its cases anew: a handle's joiners are woken without
  * knowing what they are.
  *
+ * A descriptor is waited for by a call of the I/O backend, which tells when it
+ * has ended, and whose memory the call is until then. So calls are taken back in
+ * two steps: first they leave this wait alone, and when no case can end it any
+ * more, the waiter is used to see each call end. On plain threads and in
+ * simulations there is no backend: descriptors are looked at every ms.
+ *
  * The order of the cases is a permutation that is made while they are looked
  * at: the k-th step swaps one of those that remain into place k. So a random
  * one costs one number for each case looked at.
@@ -32,12 +38,16 @@
 #include "box.h"
 #include "gate.h"
 #include "handle.h"
+#include "mem.h"
+#include "readiness.h"
 #include "runtime.h"
 #include "select.h"
 #include "task.h"
 #include "transfer.h"
 
 #define PATIENCE 4                  /* calls poked before others may run */
+#define FEW_FDS 4                   /* whose calls are on the stack */
+#define LOOK_AGAIN MOIRAI_MS        /* where descriptors cannot be waited for */
 
 /* In a case, while it is armed. */
 struct armed {
@@ -186,7 +196,7 @@ static inline int try(struct mo_select *s, struct moirai_case *it)
         return s->now >= it->time_ns ? 0 : -EAGAIN;
     }
     if (it->object == NULL)
-        return -EAGAIN;
+        return it->kind == MOIRAI_CASE_FD ? mo_readiness_look(it) : -EAGAIN;
     if (it->kind == MOIRAI_CASE_RECV)
         return mo_recv_now(it->object, it->message);
     if (it->kind == MOIRAI_CASE_SEND)
@@ -265,6 +275,19 @@ static bool is_queued(const struct moirai_case *it)
         && it->kind != MOIRAI_CASE_TIME;
 }
 
+static bool arm_fd(struct mo_select *s, struct moirai_case *it, uint32_t which)
+{
+    struct armed *armed = armed_in(it);
+    int rc;
+
+    if (s->calls == NULL || mo_readiness_fd(it) < 0)
+        return true;
+    armed->node = (struct mo_node){ .waiter = s->waiter, .which = which };
+    rc = mo_readiness_arm(it, &s->calls[s->begun++], &armed->node);
+    s->error = rc != -EAGAIN ? rc : 0;
+    return rc == 0;
+}
+
 /* Queues the case's node; false: the case can go on now. */
 static bool arm(struct mo_select *s, size_t index)
 {
@@ -272,7 +295,8 @@ static bool arm(struct mo_select *s, size_t index)
     struct armed *armed = armed_in(it);
 
     if (!is_queued(it))
-        return true;
+        return it->kind != MOIRAI_CASE_FD
+            || arm_fd(s, it, (uint32_t)index + 1);
     *armed = (struct armed){
         .node = { .waiter = s->waiter, .message = &armed->lent,
                   .which = (uint32_t)index + 1 },
@@ -314,6 +338,16 @@ static void disarm(struct mo_select *s, size_t count,
         if (is_queued(it) && &armed_in(it)->node != fired)
             disarm_one(it);
     }
+    for (size_t i = 0; i < s->begun; i++)
+        mo_io_leave(&s->calls[i]);
+}
+
+/* The waiter is free for another wait. */
+static void finish_calls(struct mo_select *s)
+{
+    for (size_t i = 0; i < s->begun; i++)
+        mo_io_finish(&s->calls[i]);
+    s->begun = 0;
 }
 
 /* All are armed: waits. Returns what the wait did, and -EAGAIN for whatever
@@ -338,29 +372,81 @@ static int wait_for_one(struct mo_select *s, int64_t deadline_ns,
     return rc;
 }
 
+/* The case whose node that is went on by a wait that ended with rc. */
+static int64_t went_on(struct mo_select *s, const struct mo_node *fired, int rc)
+{
+    size_t index = fired->which - 1;
+
+    if (s->cases[index].kind == MOIRAI_CASE_FD)
+        rc = mo_readiness_told(&s->cases[index], fired->message);
+    return chosen(s, index, rc);
+}
+
+/* No later than this it looks at its cases again. */
+static int64_t latest(const struct mo_select *s, int64_t deadline_ns)
+{
+    int64_t until = s->soonest_ns < deadline_ns ? s->soonest_ns : deadline_ns;
+    int64_t again = MOIRAI_NEVER;
+
+    if (s->fds != 0 && s->calls == NULL)
+        again = moirai_after(LOOK_AGAIN);
+    return again < until ? again : until;
+}
+
+/* A case could not be armed, the one looked at as the k-th. */
+static int64_t take_back(struct mo_select *s, size_t k)
+{
+    disarm(s, k, NULL);
+    mo_store(&s->waiter->claim, MO_CLAIM_IDLE);
+    finish_calls(s);
+    return s->error == 0 ? -EAGAIN : chosen(s, mo_select_at(s, k), s->error);
+}
+
 /* Nothing is ready. Returns as moirai_select does, or -EAGAIN: look anew. */
 static MO_APART int64_t arm_and_wait(struct mo_select *s, int64_t deadline_ns)
 {
     struct mo_native native;
     struct mo_node *fired;
-    int64_t until = s->soonest_ns < deadline_ns ? s->soonest_ns : deadline_ns;
+    int64_t until = latest(s, deadline_ns);
+    int64_t ended_ns;
     int rc;
 
     s->waiter = mo_node_self(&native)->waiter;
     mo_store(&s->waiter->claim, MO_CLAIM_ARMING);
-    for (size_t k = 0; k < s->n; k++) {
-        if (arm(s, mo_select_at(s, k)))
-            continue;
-        disarm(s, k, NULL);
-        mo_store(&s->waiter->claim, MO_CLAIM_IDLE);
-        return -EAGAIN;
-    }
+    for (size_t k = 0; k < s->n; k++)
+        if (!arm(s, mo_select_at(s, k)))
+            return take_back(s, k);
     rc = wait_for_one(s, until, &fired);
+    ended_ns = s->waiter->deadline_ns;      /* a scope's may be sooner */
     disarm(s, s->n, fired);
+    finish_calls(s);
     if (fired != NULL)
-        return chosen(s, fired->which - 1, rc);
-    if (rc == -ETIMEDOUT && s->soonest_ns <= s->waiter->deadline_ns)
+        return went_on(s, fired, rc);
+    if (rc == -ETIMEDOUT && s->soonest_ns <= ended_ns)
         return chosen(s, s->soonest, 0);
+    if (rc == -ETIMEDOUT && ended_ns == until && until < deadline_ns)
+        return -EAGAIN;
+    return rc;
+}
+
+/* The same with room for calls, of which the backend knows until they end. */
+static MO_APART int64_t arm_and_wait_fds(struct mo_select *s,
+                                         int64_t deadline_ns)
+{
+    struct mo_io_call few[FEW_FDS], *calls = few;
+    int64_t rc;
+
+    if (!mo_io_may_begin())
+        return arm_and_wait(s, deadline_ns);
+    if (s->fds > FEW_FDS)
+        calls = mo_mem_alloc(s->fds * sizeof *calls, sizeof(void *));
+    if (calls == NULL)
+        return -ENOMEM;
+    s->calls = calls;
+    rc = arm_and_wait(s, deadline_ns);
+    s->calls = NULL;
+    if (calls != few)
+        mo_mem_free(calls);
     return rc;
 }
 
@@ -413,6 +499,9 @@ static int refused_other(struct mo_select *s, size_t index)
         if (handle == NULL || mo_runtime_usable(handle->runtime))
             return 0;
         return mo_runtime_refusal(handle->runtime);
+    case MOIRAI_CASE_FD:
+        s->fds++;
+        return 0;
     case MOIRAI_CASE_OFF:
     case MOIRAI_CASE_GATE:
         return 0;
@@ -482,7 +571,8 @@ int64_t moirai_select_by(struct moirai_order *order,
         rc = look(&s);
         if (rc != -EAGAIN || deadline_ns <= MOIRAI_NOW)
             return rc;
-        rc = arm_and_wait(&s, deadline_ns);
+        rc = s.fds == 0 ? arm_and_wait(&s, deadline_ns)
+                        : arm_and_wait_fds(&s, deadline_ns);
         if (rc != -EAGAIN)
             return rc;
         if (round % PATIENCE == 0)

@@ -9,6 +9,8 @@
 
 #include "wait.h"
 
+struct mo_io_call;
+
 /* On the caller's stack; while it waits, what its wait is for. */
 struct mo_select {
     struct moirai_case *cases;
@@ -21,6 +23,11 @@ struct mo_select {
     int64_t soonest_ns;             /* of the cases that are times */
     size_t soonest;                 /* which one that is */
     struct mo_waiter *waiter;
+    size_t fds;                     /* cases that are descriptors */
+    struct mo_io_call *calls;       /* room for as many; NULL: they are looked
+                                     * at again and again */
+    size_t begun;                   /* of the calls */
+    int error;                      /* with which one could not begin */
 };
 
 /* Which case was looked at as the k-th. */

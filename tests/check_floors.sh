@@ -27,7 +27,7 @@ floors='
 3 event fail fault
 3 depth embed fiber follow fork frame future gate handle host idle inherit inject leave
 3 link loan local loop monitor name near once
-3 owner par pool queue radix radix_key reason roster runtime.h rwlock scope select
+3 owner par pool queue radix radix_key readiness reason roster runtime.h rwlock scope select
 3 semaphore single solo sort span spill staff stats sync task tenure tidy time
 3 timer trace
 3 search transfer victim wait watch worker

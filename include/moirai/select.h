@@ -47,7 +47,8 @@ enum moirai_case_kind {
     MOIRAI_CASE_RECV,               /* one has been received */
     MOIRAI_CASE_TIME,               /* the clock has come to time_ns */
     MOIRAI_CASE_TASK,               /* the task of a handle has ended */
-    MOIRAI_CASE_GATE                /* an event is set, or a latch open */
+    MOIRAI_CASE_GATE,               /* an event is set, or a latch open */
+    MOIRAI_CASE_FD                  /* a descriptor has one of the events */
 };
 
 /* Caller's memory. */
@@ -57,17 +58,22 @@ struct moirai_case {
     void *object;                   /* a struct moirai_chan, _handle, _gate */
     void *message;                  /* to send from (only read), or to receive
                                      * into; for a task an int for its result,
-                                     * or NULL */
-    int64_t time_ns;
+                                     * for a descriptor one for the events that
+                                     * have come, or NULL */
+    int64_t time_ns;                /* or events << 32 | descriptor; below 0 it
+                                     * is never ready */
     int32_t result;                 /* out, of the case that went on: 0;
                                      * -EPIPE: the channel is closed; or what
-                                     * else send or receive would say */
+                                     * else send, receive or moirai_fd_wait
+                                     * would say */
     uint32_t order;                 /* the core's, as is: */
     void *core[9];
 };
 
 /* Initialisers; `message` points to the element, or where messages are loaned
- * to a `void *`; `result` to an int. */
+ * to a `void *`; `result` to an int, and so does `come`. Events are those of
+ * moirai_fd_wait, and to wait for one of them takes nothing from the
+ * descriptor; that is in moirai (moirai_fd_adopt) or another library's. */
 #define MOIRAI_ON_SEND(chan, message)                                         \
     moirai_case_(MOIRAI_CASE_SEND, (chan), (message), 0)
 #define MOIRAI_ON_RECV(chan, message)                                         \
@@ -80,6 +86,9 @@ struct moirai_case {
     moirai_gate_case_(event, struct moirai_event)
 #define MOIRAI_ON_LATCH(latch)                                                \
     moirai_gate_case_(latch, struct moirai_latch)
+#define MOIRAI_ON_FD(fd, events, come)                                        \
+    moirai_case_(MOIRAI_CASE_FD, NULL, (come),                                \
+                 (int64_t)((uint64_t)(events) << 32 | (uint32_t)(fd)))
 #define moirai_gate_case_(thing, type)                                        \
     moirai_case_(MOIRAI_CASE_GATE, &(1 ? (thing) : (type *)NULL)->gate, NULL, \
                  0)
@@ -90,9 +99,11 @@ struct moirai_case {
  * -EAGAIN for MOIRAI_NOW, -ETIMEDOUT, -ECANCELED: none did; -EINVAL: a kind
  * that there is not, or more than 2^31 cases; -EBADF: an endpoint that does not
  * do what its case says; -ENOTSUP: the discipline of a channel cannot be waited
- * for beside others; -ECHILD in a forked child. The cases are borrowed, their
- * messages lent. Costs a look at each case, and, if it has to wait,
- * another at each before and after. Any thread. Can wait. */
+ * for beside others; -ECHILD in a forked child; -ENOMEM: for more than four
+ * descriptors. The cases are borrowed, their messages lent. Costs a look at
+ * each case, a system call for a descriptor, and, if it has to wait, another at
+ * each before and after. Any thread; a plain one looks at descriptors once in a
+ * millisecond. Can wait. */
 int64_t moirai_select(struct moirai_case *cases, size_t n,
                       int64_t deadline_ns);
 

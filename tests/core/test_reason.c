@@ -4,6 +4,7 @@
  * end that, by name where there are names.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +120,13 @@ static int select_some(void *arg)
     return (int)moirai_select(cases, 6, MOIRAI_NEVER);
 }
 
+static int select_fd(void *arg)
+{
+    struct moirai_case it = MOIRAI_ON_FD(*(int *)arg, POLLIN, NULL);
+
+    return (int)moirai_select(&it, 1, MOIRAI_NEVER);
+}
+
 /* All dumps are looked at as one text, since what is locked at the moment is
  * left out of a dump. */
 static const char *dump(struct moirai_runtime *rt)
@@ -202,6 +210,25 @@ TEST(reason, says_who_could_end_a_wait)
     moirai_handle_put(w.sleeper);
     moirai_chan_put(w.words);
     moirai_chan_put(w.full);
+    with_end(rt);
+}
+
+TEST(reason, names_descriptors_of_a_select)
+{
+    struct moirai_runtime *rt = with_workers(1);
+    struct moirai_scope scope;
+    char words[64];
+    int ends[2];
+
+    CHECK_EQ(moirai_pipe(ends), 0);
+    CHECK_EQ(moirai_scope_begin(&scope, rt, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, select_fd, &ends[0]), 0);
+    snprintf(words, sizeof words, "select of 1 case: descriptor %d", ends[0]);
+    appears(rt, words);
+    moirai_scope_cancel(&scope);
+    CHECK_EQ(moirai_scope_end(&scope), -ECANCELED);
+    CHECK_EQ(moirai_close(ends[0]), 0);
+    CHECK_EQ(moirai_close(ends[1]), 0);
     with_end(rt);
 }
 
