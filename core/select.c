@@ -22,9 +22,9 @@
  * knowing what they are.
  *
  * A descriptor is waited for by a call of the I/O backend, which tells when it
- * has ended, and whose memory the call is until then. So calls are taken back in
- * two steps: first they leave this wait alone, and when no case can end it any
- * more, the waiter is used to see each call end. On plain threads and in
+ * has ended, and whose memory the call is until then. So calls are taken back
+ * in two steps: first they leave this wait alone, and when no case can end it
+ * any more, the waiter is used to see each call end. On plain threads and in
  * simulations there is no backend: descriptors are looked at every ms.
  *
  * The order of the cases is a permutation that is made while they are looked
