@@ -30,6 +30,7 @@
 
 #include <moirai/task.h>
 
+#include "attend.h"
 #include "child.h"
 #include "log.h"
 #include "mem.h"
@@ -189,7 +190,7 @@ static void done(struct moirai_io_request *request, int64_t result)
     if (w != NULL && w->asking)
         gather(w, waiter);
     else
-        mo_wait_end(waiter, 0);
+        mo_wait_end_due(waiter, 0);
 }
 
 size_t mo_io_release(struct mo_worker *w)
@@ -201,7 +202,7 @@ size_t mo_io_release(struct mo_worker *w)
     while (task != NULL) {
         struct moirai_task *next = task->next;
 
-        mo_worker_ready(w->runtime, task);
+        mo_attend_ready(w->runtime, task);
         task = next;
         n++;
     }

@@ -332,7 +332,9 @@ static void write_state(struct dump *d, const struct mo_worker *w)
     int64_t span = d->now - mo_load_relaxed(&w->stuck_since);
     uint32_t stuck = mo_load_relaxed(&w->stuck);
 
-    if (mo_load_relaxed(&w->benched))
+    if (w->attends)
+        mo_line_text(&d->line, "attends to tasks that waited");
+    else if (mo_load_relaxed(&w->benched))
         mo_line_text(&d->line, "not needed");
     else if (mo_load_relaxed(&w->idle))
         mo_line_text(&d->line, "asleep");

@@ -35,11 +35,13 @@ void mo_follow_seat(struct mo_worker *w)
     mo_store_relaxed(&w->sits_on_node, seats->machine.nodes[seat->node].number);
     mo_store_relaxed(&w->sits_at,
                      seats->bind != MO_BIND_NODE && seat->count == 1
+                             && !w->attends
                          ? seats->numbers[seat->first] : MO_SITS_ANYWHERE);
     if (!seats->machine.real)
         return;
-    w->thread.processors = &seats->numbers[seat->first];
-    w->thread.processor_count = seat->count;
+    w->thread.processors = &seats->numbers[w->attends ? 0 : seat->first];
+    w->thread.processor_count = w->attends ? seats->machine.allowed
+                                           : seat->count;
 }
 
 int mo_follow_pool(struct moirai_runtime *rt)

@@ -245,6 +245,8 @@ static void look_around(struct moirai_runtime *rt)
     for (uint32_t i = 0; i < n; i++) {
         struct mo_monitor_seen *seen = &rt->monitor.seen[i];
 
+        if (rt->workers[i]->attends)
+            continue;               /* it is no worker's place that it has */
         look_at(rt, rt->workers[i], seen, now);
         lent[seen->how]++;
     }
@@ -316,7 +318,7 @@ int mo_monitor_open(struct moirai_runtime *rt)
     if (rt->options.stuck != 0 && !mo_thread_can_look())
         mo_log(MOIRAI_LOG_WARN, "runtime.stuck: what workers do cannot be "
                "seen here; nobody looks");
-    if (rt->staff.most == rt->staff.limit)
+    if (rt->staff.most == rt->staff.limit + rt->staff.attendants)
         return 0;                   /* nobody could stand in */
     m->every_ns = EVERY_NS;
     m->looked_ns = mo_runtime_now(rt);

@@ -12,15 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attend.h"
 #include "child.h"
 #include "chosen.h"
 #include "depth.h"
 #include "dump.h"
+#include "effect.h"
 #include "embed.h"
 #include "fault.h"
 #include "fiber.h"
 #include "follow.h"
-#include "frame.h"
 #include "handle.h"
 #include "host.h"
 #include "idle.h"
@@ -31,14 +32,12 @@
 #include "near.h"
 #include "os/sim.h"
 #include "pool.h"
-#include "queue.h"
 #include "scope.h"
 #include "staff.h"
 #include "stats.h"
 #include "task.h"
 #include "topo.h"
 #include "trace.h"
-#include "victim.h"
 #include "watch.h"
 
 /* The config of a simulating scheduler begins with one that is for the
@@ -167,141 +166,6 @@ static void close_sched(struct moirai_runtime *rt)
     mo_mem_free(rt->sched_state);
 }
 
-static void free_worker(struct mo_worker *w)
-{
-    mo_trace_fini(w);
-    mo_depth_fini(w);
-    mo_victims_leave(w);
-    mo_mem_free(w->forks);
-    mo_mem_free(w->sites);
-    mo_queue_close(&w->queue);
-    mo_mem_free(w);
-}
-
-static struct mo_worker *new_worker(struct moirai_runtime *rt, uint32_t index)
-{
-    struct mo_worker *w = mo_mem_alloc(sizeof *w, MO_CACHE_LINE);
-    struct mo_forks *forks;
-
-    if (w == NULL)
-        return NULL;
-    w->runtime = rt;
-    w->hot.index = index;
-    w->next_id = w->id_mark = index + 1;
-    w->id_step = rt->staff.most + 1;
-    w->noted = rt->options.trace != 0 || rt->trace_fd >= 0
-            || rt->options.max_tasks != 0 || rt->inject.on
-            || mo_race_on();
-    if (rt->os->sim == NULL)        /* simulated chance has no short cuts */
-        w->random = (uint64_t)rt->os->choose(rt->os, UINT32_MAX) << 8 | 1;
-    w->sites = mo_mem_alloc(MO_SITES * sizeof *w->sites, MO_CACHE_LINE);
-    forks = mo_mem_alloc(sizeof *forks, MO_CACHE_LINE);
-    if (forks != NULL)
-        mo_frame_init(w, forks);
-    mo_timers_init(&w->timers);
-    if (!mo_queue_open(rt, &w->queue) || w->sites == NULL || w->forks == NULL
-        || !mo_slab_equip(&rt->tasks, &w->tasks)
-        || !mo_slab_equip(&rt->handles, &w->handles)
-        || !mo_depth_init(w)
-        || mo_trace_init(w, rt->options.trace) != 0) {
-        free_worker(w);
-        return NULL;
-    }
-    return w;
-}
-
-/* One that the scheduler knows. */
-static void discard_worker(struct mo_worker *w)
-{
-    const struct moirai_runtime *rt = w->runtime;
-
-    if (rt->sched->worker_fini != NULL)
-        rt->sched->worker_fini(rt->sched_state, w->queue.worker);
-    free_worker(w);
-}
-
-/* A place, complete but for the loop's stack. */
-static int open_place(struct moirai_runtime *rt, uint32_t index,
-                      struct moirai_error *err)
-{
-    struct mo_worker *w = new_worker(rt, index);
-    int rc;
-
-    if (w == NULL)
-        return moirai_error_set(err, -ENOMEM, "out of memory");
-    moirai_error_set(err, 0, "%s", "");
-    rc = rt->sched->worker_init(rt->sched_state, w->queue.worker, index, err);
-    if (rc != 0) {
-        free_worker(w);
-        return mo_chosen_failed(MOIRAI_SCHED,
-                                mo_setup_sched(rt->setup)->plugin->name, rc,
-                                err);
-    }
-    mo_queue_lend(rt, &w->queue);
-    mo_near_place(w);
-    rc = mo_victims_place(w, err);
-    if (rc != 0)
-        discard_worker(w);
-    else
-        rt->workers[index] = w;
-    return rc;
-}
-
-/* The same, of its node's memory. */
-static int open_worker(struct moirai_runtime *rt, uint32_t index,
-                       struct moirai_error *err)
-{
-    struct mo_os_policy before;
-    bool preferred = mo_near_prefer(rt, index, &before);
-    int rc = open_place(rt, index, err);
-
-    if (preferred)
-        mo_os_restore(&before);
-    return rc;
-}
-
-static void close_worker(struct moirai_runtime *rt, uint32_t index)
-{
-    struct mo_worker *w = rt->workers[index];
-
-    mo_fiber_drain(w);
-    discard_worker(w);
-}
-
-static void free_places(struct moirai_runtime *rt)
-{
-    mo_mem_free(rt->outside_sites);
-    mo_mem_free(rt->workers);
-}
-
-static int open_workers(struct moirai_runtime *rt, struct moirai_error *err)
-{
-    uint32_t i;
-    int rc = 0;
-
-    rt->outside_sites = mo_mem_alloc(MO_SITES * sizeof *rt->outside_sites, 64);
-    rt->workers = mo_mem_alloc(rt->staff.most * sizeof *rt->workers, 64);
-    if (rt->workers == NULL || rt->outside_sites == NULL) {
-        free_places(rt);
-        return moirai_error_set(err, -ENOMEM, "out of memory");
-    }
-    for (i = 0; i < rt->staff.most && rc == 0; i++)
-        rc = open_worker(rt, i, err);
-    if (rc == 0)
-        return 0;
-    for (i--; i > 0; i--)
-        close_worker(rt, i - 1);
-    free_places(rt);
-    return rc;
-}
-
-static void close_workers(struct moirai_runtime *rt)
-{
-    for (uint32_t i = rt->staff.most; i > 0; i--)
-        close_worker(rt, i - 1);
-    free_places(rt);
-}
-
 static void join_threads(struct moirai_runtime *rt)
 {
     mo_swap(&rt->exiting, 1);
@@ -336,15 +200,20 @@ static int start_threads(struct moirai_runtime *rt, struct moirai_error *err)
     return 0;
 }
 
-static int start_monitor(struct moirai_runtime *rt, struct moirai_error *err)
+/* Who watches the workers, or runs beside them. */
+static int start_others(struct moirai_runtime *rt, struct moirai_error *err)
 {
     int rc = mo_monitor_open(rt);
+    const char *key = rc != 0 ? "runtime.stuck" : "scheduler.hybrid";
 
     if (rc == 0)
+        rc = mo_attend_begin(rt);
+    if (rc == 0)
         return 0;
+    mo_monitor_close(rt);
     join_threads(rt);
-    return moirai_error_set(err, rc, "cannot start the thread that "
-                            "runtime.stuck asks for: %s", strerror(-rc));
+    return moirai_error_set(err, rc, "cannot start the thread that %s asks "
+                            "for: %s", key, strerror(-rc));
 }
 
 static void init_memory(struct moirai_runtime *rt)
@@ -398,19 +267,24 @@ static int open_inside(struct moirai_runtime *rt, struct moirai_error *err)
     rc = open_sched(rt, err);
     if (rc != 0)
         goto out_signals;
-    rc = open_workers(rt, err);
+    rc = mo_attend_open(rt, err);
     if (rc != 0)
         goto out_sched;
+    rc = mo_workers_open(rt, err);
+    if (rc != 0)
+        goto out_attend;
     mo_idle_init(rt);
     rc = start_threads(rt, err);
     if (rc == 0)
-        rc = start_monitor(rt, err);
+        rc = start_others(rt, err);
     if (rc == 0) {
         rt->guard_size = rt->workers[0]->guard_size;
         rt->deep_guard = rt->workers[0]->deep_guard;
         return 0;
     }
-    close_workers(rt);
+    mo_workers_close(rt);
+out_attend:
+    mo_attend_close(rt);
 out_sched:
     close_sched(rt);
 out_signals:
@@ -502,7 +376,9 @@ static void close_all(struct moirai_runtime *rt)
     mo_pool_close(rt->pool);
     mo_depth_report(rt);
     mo_io_close(rt);
-    close_workers(rt);
+    mo_effect_report(rt);
+    mo_attend_close(rt);
+    mo_workers_close(rt);
     close_sched(rt);
     close_signals(rt);
     close_stacks(rt);

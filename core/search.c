@@ -40,6 +40,7 @@
  */
 #include "search.h"
 
+#include "attend.h"
 #include "frame.h"
 #include "monitor.h"
 #include "near.h"
@@ -197,6 +198,8 @@ static struct moirai_task *look_around(struct mo_worker *w, int64_t now,
         mo_run_timers(w, rt->workers[i]);
     if (now != 0 && !w->by_io && mo_io_is_open(&rt->io))
         w->by_io = mo_io_flush(w) != 0;
+    if (w->attend != NULL && task == NULL && mo_attend_is_due(rt))
+        task = mo_attend_take(w, now != 0 ? now : w->clock_ns);
     if (task == NULL)
         task = mo_worker_pop(w);
     if (task != NULL)
@@ -305,6 +308,7 @@ struct moirai_task *mo_search(struct mo_worker *w)
         if (!mo_staff_sit(w, true))
             rest(w);
         mo_monitor_notify(rt);
+        mo_attend_notify(w);
     }
     mo_idle_found(w);
     return task;

@@ -41,6 +41,13 @@ struct scheduler_keys {
     int64_t spin;
     uint32_t idle;
     uint32_t victims;
+    uint32_t hybrid;
+    const char *hybrid_file;
+};
+
+static const char *const hybrid_words[] = {
+    [MO_HYBRID_OFF] = "off", [MO_HYBRID_AUTO] = "auto",
+    [MO_HYBRID_ON] = "on", NULL,
 };
 
 static const char *const idle_words[] = {
@@ -73,6 +80,17 @@ static const struct moirai_option scheduler_keys[] = {
               "runtime.bind); auto: by nodes if the scheduler does, else any",
       .type = MOIRAI_CHOICE, .choices = victims_words,
       .offset = offsetof(struct scheduler_keys, victims) },
+    { .name = "hybrid", .preset = "off",
+      .help = "tasks that a timer or something outside has woken go on before "
+              "those that compute, on a thread of their own if need be; on: "
+              "from the start; auto: where there are several workers, once "
+              "one of them was kept for long",
+      .type = MOIRAI_CHOICE, .choices = hybrid_words,
+      .offset = offsetof(struct scheduler_keys, hybrid) },
+    { .name = "hybrid_file", .preset = "",
+      .help = "a file that says what came of that, when the runtime stops",
+      .type = MOIRAI_STRING,
+      .offset = offsetof(struct scheduler_keys, hybrid_file) },
     { .name = NULL },
 };
 
@@ -389,6 +407,8 @@ static int read_scheduler(struct job *job, const struct mo_tree_node *node)
     job->out->runtime.spin = keys.spin;
     job->out->runtime.idle = keys.idle;
     job->out->runtime.victims = keys.victims;
+    job->out->runtime.hybrid = keys.hybrid;
+    job->out->runtime.hybrid_file = keys.hybrid_file;
     return rc;
 }
 

@@ -65,6 +65,12 @@ enum mo_spill_policy {
 };
 
 /* The `runtime:` section, and what of `scheduler:` is the core's. */
+enum mo_hybrid {                    /* tasks that were woken go first */
+    MO_HYBRID_OFF,
+    MO_HYBRID_AUTO,
+    MO_HYBRID_ON
+};
+
 struct mo_runtime_options {
     uint64_t workers;               /* 0: as many as this process may use */
     uint64_t workers_max;           /* later; 0: no more than at first */
@@ -87,6 +93,8 @@ struct mo_runtime_options {
     uint32_t watermark;             /* enum mo_watermark */
     const char *watermark_file;     /* for what was measured; "": none */
     int64_t keep;                   /* ns that sleepers keep stacks; 0: ever */
+    uint32_t hybrid;                /* enum mo_hybrid */
+    const char *hybrid_file;        /* for what came of it; "": none */
 };
 
 struct mo_option_value;             /* option.h */

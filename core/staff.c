@@ -36,6 +36,7 @@
 
 #include <errno.h>
 
+#include "attend.h"
 #include "embed.h"
 #include "fiber.h"
 #include "follow.h"
@@ -46,6 +47,7 @@
 #include "scope.h"
 
 #define MOST_WORKERS 1024
+#define MOST_PRIORITY 99
 
 enum {                              /* mo_staff.filling */
     FILL_NOT,
@@ -65,6 +67,8 @@ void mo_staff_plan(struct moirai_runtime *rt, uint32_t workers, bool real)
     staff->most = staff->limit;
     if (real && rt->options.stuck != 0 && mo_thread_can_look())
         staff->most += (uint32_t)rt->options.spares;
+    staff->attendants = mo_attend_wanted(rt, staff->limit);
+    staff->most += staff->attendants;
 }
 
 /* Gets its first stacks, of its node's memory. */
@@ -79,28 +83,27 @@ static int prepare(struct mo_worker *w)
     return rc;
 }
 
-int mo_staff_start(struct moirai_runtime *rt)
+/* A place gets its thread. */
+static int start(struct mo_worker *w, const char *name, int priority)
 {
-    uint32_t index = mo_load(&rt->staff.started);
-    struct mo_worker *w = rt->workers[index];
+    struct moirai_runtime *rt = w->runtime;
+    uint32_t index = w->hot.index;
     int rc = prepare(w);
 
     if (rc != 0)
         return rc;
     if (mo_load(&rt->worker_count) <= index)
         mo_store(&rt->worker_count, index + 1);     /* see above */
-    mo_add(&rt->staff.working, 1);
     w->thread.body = mo_worker_main;
     w->thread.arg = w;
-    w->thread.name = "moirai/work";
-    w->thread.priority = (int)rt->options.realtime;
+    w->thread.name = name;
+    w->thread.priority = priority;
     mo_follow_seat(w);
     if (rt->embed != NULL)
         mo_embed_start(w);
     else
         rc = rt->os->start(rt->os, &w->thread);
     if (rc != 0) {
-        mo_sub(&rt->staff.working, 1);
         mo_fiber_put(w, w->loop);
         return rc;
     }
@@ -115,6 +118,18 @@ void mo_staff_join(struct moirai_runtime *rt)
             mo_embed_join(rt->workers[i]);
         else
             rt->os->join(rt->os, &rt->workers[i]->thread);
+}
+
+int mo_staff_start(struct moirai_runtime *rt)
+{
+    struct mo_worker *w = rt->workers[mo_load(&rt->staff.started)];
+    int rc;
+
+    mo_add(&rt->staff.working, 1);
+    rc = start(w, "moirai/work", (int)rt->options.realtime);
+    if (rc != 0)
+        mo_sub(&rt->staff.working, 1);
+    return rc;
 }
 
 /* How many should work, by the numbers. Lock held. */
@@ -166,12 +181,19 @@ static bool lacks(const struct mo_staff *staff)
     return mo_load_seq(&staff->working) < mo_load_seq(&staff->allowed);
 }
 
+/* That nobody has had yet, and that is not kept for an attendant. */
+static bool has_place(const struct mo_staff *staff)
+{
+    uint32_t kept = staff->attendants - mo_load(&staff->attending);
+
+    return mo_load(&staff->started) < staff->most - kept;
+}
+
 static int add_one(struct moirai_runtime *rt)
 {
     if (call_one(&rt->staff))
         return 0;
-    return mo_load(&rt->staff.started) < rt->staff.most ? mo_staff_start(rt)
-                                                        : -EAGAIN;
+    return has_place(&rt->staff) ? mo_staff_start(rt) : -EAGAIN;
 }
 
 /* False: somebody else does it, and has been asked to look at the numbers,
@@ -209,9 +231,43 @@ int mo_staff_fill(struct moirai_runtime *rt)
     return rc;
 }
 
+/* It runs beside workers of the same priority, so it has a higher one. */
+static int start_attendant(struct moirai_runtime *rt)
+{
+    struct mo_worker *w = rt->workers[mo_load(&rt->staff.started)];
+    int priority = (int)rt->options.realtime;
+    int rc;
+
+    w->attends = true;
+    w->turns_left = 1;              /* for good: it keeps no house */
+    w->thread.prompt = true;
+    rc = start(w, "moirai/attend",
+               priority != 0 && priority < MOST_PRIORITY ? priority + 1
+                                                         : priority);
+    if (rc == 0) {
+        mo_store(&rt->staff.attending, 1);
+        mo_store(&rt->attend->worker, w);
+    } else {
+        w->attends = w->thread.prompt = false;
+    }
+    return rc;
+}
+
+int mo_staff_attend(struct moirai_runtime *rt)
+{
+    int rc;
+
+    if (!begin_to_fill(&rt->staff))
+        return -EBUSY;
+    rc = start_attendant(rt);
+    if (end_to_fill(&rt->staff))
+        mo_staff_fill(rt);
+    return rc;
+}
+
 static bool may_sit(struct mo_worker *w, bool idle)
 {
-    return mo_staff_has_too_many(&w->runtime->staff, idle)
+    return mo_staff_has_too_many(&w->runtime->staff, idle) && !w->attends
         && mo_load(&w->inbox) == NULL
         && mo_load(&w->runtime->exiting) == 0;
 }

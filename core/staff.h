@@ -30,6 +30,10 @@ int mo_staff_start(struct moirai_runtime *rt);
 /* Waits for all that were started: they exit. */
 void mo_staff_join(struct moirai_runtime *rt);
 
+/* Starts the worker that attends to those who wait, once. 0; -EBUSY: somebody
+ * starts others just now; or a negative errno. By a worker. */
+int mo_staff_attend(struct moirai_runtime *rt);
+
 /* So many stand in from now on, and so many of those go by themselves when they
  * find nothing to do. */
 void mo_staff_lend(struct moirai_runtime *rt, uint32_t lent, uint32_t brief);

@@ -30,6 +30,7 @@ static const struct field {
     FIELD(stuck), FIELD(stolen_on_node), FIELD(stolen_next),
     FIELD(stolen_far), FIELD(sent_home), FIELD(stacks_sent),
     FIELD(io_calls),
+    FIELD(attended),
 #undef FIELD
 };
 
@@ -62,6 +63,7 @@ static void add(struct moirai_stats *sum, const struct mo_counters *c)
     sum->io_calls += mo_load_relaxed(&c->io_calls);
     sum->sent_home += mo_load_relaxed(&c->sent_home);
     sum->stacks_sent += mo_load_relaxed(&c->stacks_sent);
+    sum->attended += mo_load_relaxed(&c->attended);
 }
 
 /* What a worker has spawned: all, or at the site with this index, whose counter

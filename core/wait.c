@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "attend.h"
 #include "embed.h"
 #include "fault.h"
 #include "fiber.h"
@@ -179,7 +180,7 @@ bool mo_wait_claim(struct mo_waiter *waiter)
     return false;
 }
 
-void mo_wait_end(struct mo_waiter *waiter, int result)
+static inline void write_result(struct mo_waiter *waiter, int result)
 {
     struct mo_worker *w = mo_self();
 
@@ -187,11 +188,29 @@ void mo_wait_end(struct mo_waiter *waiter, int result)
         mo_count(&w->count.woken, 1);
     waiter->result = result;
     mo_race_release(waiter);
+}
+
+void mo_wait_end(struct mo_waiter *waiter, int result)
+{
+    write_result(waiter, result);
     if (waiter->fiber == NULL)
         mo_unpark(waiter->parker);
     else
         mo_worker_ready(waiter->fiber->task->scope->runtime,
                         waiter->fiber->task);
+}
+
+void mo_wait_end_due(struct mo_waiter *waiter, int result)
+{
+    struct moirai_task *task;
+
+    if (waiter->fiber == NULL) {
+        mo_wait_end(waiter, result);
+        return;
+    }
+    task = waiter->fiber->task;
+    write_result(waiter, result);
+    mo_attend_ready(task->scope->runtime, task);
 }
 
 bool mo_wait_cancel(struct mo_waiter *waiter)
@@ -215,7 +234,7 @@ static void expire(struct moirai_timer *timer)
         ((char *)timer - offsetof(struct mo_waiter, timer));
 
     if (mo_wait_claim(waiter))
-        mo_wait_end(waiter, -ETIMEDOUT);
+        mo_wait_end_due(waiter, -ETIMEDOUT);
 }
 
 /* Drops the lock of the object: the word, or, of a channel that the worker

@@ -206,6 +206,10 @@ static inline void mo_wait_chose(struct mo_node *node)
  * the object's lock. The waiter may be gone when this returns. */
 void mo_wait_end(struct mo_waiter *waiter, int result);
 
+/* The same for who waited for time, or for something outside: if the runtime is
+ * hybrid, it goes on before those that compute. */
+void mo_wait_end_due(struct mo_waiter *waiter, int result);
+
 /* Claims and ends it with -ECANCELED if it waits and is not masked. The caller
  * must know that the waiter cannot go away. */
 bool mo_wait_cancel(struct mo_waiter *waiter);

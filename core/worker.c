@@ -22,6 +22,7 @@
 
 #include <errno.h>
 
+#include "attend.h"
 #include "depth.h"
 #include "embed.h"
 #include "fault.h"
@@ -293,13 +294,50 @@ static struct moirai_task *keep_house(struct mo_worker *w)
     return mo_steal(w, other);
 }
 
+/* Those who were woken go first, but not for ever. */
+static MO_COLD struct moirai_task *take_due(struct mo_worker *w)
+{
+    struct moirai_task *task = NULL;
+
+    if (w->due_row++ < MO_ATTEND_ROW)
+        task = mo_attend_take(w, w->clock_ns);
+    if (task == NULL)
+        w->due_row = 0;
+    return task;
+}
+
+/* Where tasks that were woken go first: one of them, after which all else is
+ * still due; unless there is something that was stolen. Looked for again after
+ * so long, and for a turn that is expected to be long, too, the worker was kept
+ * by one. */
+static MO_COLD struct moirai_task *look_ahead(struct mo_worker *w,
+                                              const struct moirai_task *stolen,
+                                              const struct moirai_task *given)
+{
+    if (w->attends)
+        return mo_attend_next(w, given);
+    if (w->clock_ns - w->looked_ns > MO_HISTORY_LONG && w->turns_given == 1)
+        mo_attend_call(w->runtime);
+    w->looked_ns = w->clock_ns;
+    if (stolen != NULL || !mo_attend_is_due(w->runtime))
+        return NULL;
+    return take_due(w);
+}
+
 /* The quick turns are over. What came of it, or NULL. */
-static struct moirai_task *ask(struct mo_worker *w)
+static struct moirai_task *ask(struct mo_worker *w,
+                               const struct moirai_task *given)
 {
     struct moirai_task *task = NULL;
 
     if (w->turns_left == 0)
         task = keep_house(w);
+    if (__builtin_expect(w->attend != NULL, 0)) {
+        struct moirai_task *ahead = look_ahead(w, task, given);
+
+        if (ahead != NULL || w->attends)
+            return ahead;
+    }
     if (prepay(w) != 0)
         mo_take_turn(w);
     else if (task == NULL)
@@ -335,7 +373,7 @@ static MO_COLD struct moirai_task *look(struct mo_worker *w)
             make_room(w, given);
             given = NULL;
         }
-        task = ask(w);
+        task = ask(w, given);
     } else {
         mo_take_turn(w);
     }
@@ -433,7 +471,8 @@ static MO_COLD void ready_from_outside(struct moirai_runtime *rt,
     mo_add(&rt->visitors, 1);
     if (place != NULL) {
         put_inbox(place, task);
-    } else {
+    } else if (rt->attend == NULL || task->fiber == NULL
+               || !mo_attend_put(rt, task)) {
         if (rt->near != NULL)
             mo_near_ready(rt, NULL, task);
         else
@@ -475,7 +514,8 @@ bool mo_worker_sees_work(struct mo_worker *w)
 {
     struct moirai_runtime *rt = w->runtime;
 
-    if (mo_load(&rt->exiting) != 0 || mo_load(&w->inbox) != NULL)
+    if (mo_load(&rt->exiting) != 0 || mo_load(&w->inbox) != NULL
+        || mo_attend_is_due(rt))
         return true;
     for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         if (mo_frame_stealable(rt->workers[i]))

@@ -24,6 +24,7 @@
 #include "arch/sanitize.h"
 #include "arch/self.h"
 #include "backend.h"
+#include "workers.h"
 #include "idle.h"
 #include "inject.h"
 #include "lock.h"
@@ -153,7 +154,7 @@ struct mo_counters {                /* written by one worker, read by any */
     MO_ATOMIC(uint64_t) deadlines_missed;
     MO_ATOMIC(uint64_t) stolen_on_node, stolen_next, stolen_far;
     MO_ATOMIC(uint64_t) sent_home, stacks_sent;
-    MO_ATOMIC(uint64_t) io_calls;
+    MO_ATOMIC(uint64_t) io_calls, attended;
 };
 
 struct mo_site_counters {           /* likewise */
@@ -250,6 +251,10 @@ struct mo_worker {
     struct mo_worker *robbed;       /* whose fork it took last, or NULL */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
+    bool attends;                   /* to those who wait: see attend.c */
+    struct mo_attend *attend;       /* the runtime's; constant; NULL: none */
+    uint32_t due_row;               /* due tasks it took in a row */
+    int64_t looked_ns;              /* clock_ns when it looked for some */
     bool starved;                   /* there was no stack for its last task */
     bool asking;                    /* it is in the I/O backend; meanwhile what
                                      * becomes ready is gathered: */
@@ -288,52 +293,7 @@ struct mo_worker {
     MO_ATOMIC(uint32_t) sits_on_node, sits_at;  /* for dumps; follow.c */
 };
 
-
-/* Who sleeps, who looks for work; see idle.c. */
-struct mo_idle {
-    struct mo_lock lock;            /* guards the list and the keeper */
-    struct mo_worker *first;
-    struct mo_worker *keeper;       /* watches everybody's timers */
-    struct mo_worker *poller;       /* sleeps in the I/O backend; or NULL */
-    MO_ATOMIC(int64_t) keeper_until;    /* -1: there is no keeper */
-    MO_ATOMIC(uint32_t) sleepers;   /* read by whoever makes a task ready; so
-                                     * what is written more often is apart */
-    uint32_t most_searchers;        /* constant */
-    _Alignas(MO_CACHE_LINE) MO_ATOMIC(uint32_t) searchers;
-};
-
-/* How many workers there are; see staff.c. */
-struct mo_staff {
-    struct mo_lock lock;            /* guards the bench and the numbers below,
-                                     * which anybody may read */
-    struct mo_worker *bench;
-    uint32_t lent;                  /* that stand in for others */
-    MO_ATOMIC(uint32_t) wanted;     /* without those */
-    MO_ATOMIC(uint32_t) allowed;    /* with them */
-    MO_ATOMIC(uint32_t) brief;      /* of them, who go when there is no work */
-    MO_ATOMIC(uint32_t) working;    /* neither on the bench nor not started */
-    MO_ATOMIC(uint32_t) started;    /* who fills writes it */
-    MO_ATOMIC(uint32_t) filling;    /* somebody does */
-    MO_ATOMIC(uint32_t) told;       /* the program said what is wanted */
-    uint32_t limit;                 /* most that may be wanted; constant, as
-                                     * is */
-    uint32_t most;                  /* places */
-};
-
-struct mo_monitor_seen;
-
-struct mo_monitor {
-    struct mo_monitor_seen *seen;   /* of each place; NULL: there is none */
-    bool *told;                     /* of each site, that a task was stuck */
-    struct mo_thread thread;
-    struct mo_parker parker;
-    MO_ATOMIC(uint32_t) asleep;     /* until a worker goes back to work */
-    MO_ATOMIC(uint32_t) ending;
-    MO_ATOMIC(uint64_t) stuck;      /* tasks, so far */
-    MO_ATOMIC(int64_t) every_ns;    /* between two looks at masks */
-    int64_t looked_ns;              /* when it did last */
-};
-
+struct mo_attend;
 struct mo_embed;
 struct mo_pool;
 
@@ -353,6 +313,7 @@ struct moirai_runtime {
     struct mo_near *near;           /* by node; see near.c; NULL: one node */
     uint32_t *node_of;              /* by worker; constant */
     struct mo_seats seats;          /* what its workers are held to */
+    struct mo_attend *attend;       /* NULL: who wakes goes behind others */
     bool biased;                    /* its workers may own channels */
     bool owning;                    /* and it has one only */
     struct mo_worker **workers;

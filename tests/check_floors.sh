@@ -23,14 +23,15 @@ floors='
 2 builtin builtin_list chosen config descriptor dl expand keys kind option override
 2 hwloc machine piece plugin seat source
 2 section setup topo tree trial value
-3 backend barrier binding blocking box chain chan child collect concurrent cond dump
-3 event fail fault
+3 attend backend barrier binding blocking box chain chan child collect concurrent
+3 cond dump
+3 effect event fail fault history
 3 depth embed fiber follow fork frame future gate handle host idle inherit inject leave
 3 link loan local loop monitor name near once
 3 owner par pool queue radix radix_key readiness reason roster runtime.h rwlock scope select
 3 semaphore single solo sort span spill staff stats sync task tenure tidy time
 3 timer trace
-3 search transfer victim wait watch worker
+3 search transfer victim wait watch worker workers
 4 flow/* io/* runtime
 '
 

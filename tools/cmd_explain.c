@@ -63,6 +63,38 @@ static bool is_ranked(const struct moirai_sched_ops *ops)
     return (ops->flags & MOIRAI_SCHED_RANKED) != 0;
 }
 
+/* What the last run says, a line each. */
+static void put_effect(const struct explain *e)
+{
+    char text[WHY_MAX];
+    char *line = text;
+
+    why_effect(text, e->s);
+    if (text[0] != '\0')
+        tool_paragraph(TOOL_WIDTH, 2, 0, "The last run says:");
+    while (*line != '\0') {
+        size_t n = strcspn(line, "\n");
+        bool more = line[n] != '\0';
+
+        line[n] = '\0';
+        tool_paragraph(TOOL_WIDTH, 4, 0, line);
+        line += n + more;
+    }
+}
+
+static void put_scheduler(const struct explain *e, const struct mo_chosen *c)
+{
+    char why[WHY_MAX];
+
+    if (is_ranked(c->from->plugin->ops))
+        tool_paragraph(TOOL_WIDTH, 2, 0, "Tasks have ranks, by their priority "
+                       "or deadline: one of a low rank may wait for others as "
+                       "long as there are some. Who waits for a mutex lends "
+                       "its owner the priority.");
+    tool_paragraph(TOOL_WIDTH, 2, 0, why_hybrid(why, e->s));
+    put_effect(e);
+}
+
 static void put_section(const struct explain *e, const struct mo_chosen *c)
 {
     const struct mo_plugin *p = c->from;
@@ -79,11 +111,8 @@ static void put_section(const struct explain *e, const struct mo_chosen *c)
     printf("\n");
     snprintf(line, sizeof line, "Because %s.", why_section(why, c));
     tool_paragraph(TOOL_WIDTH, 2, 0, line);
-    if (c == mo_setup_sched(e->s) && p != NULL && is_ranked(p->plugin->ops))
-        tool_paragraph(TOOL_WIDTH, 2, 0, "Tasks have ranks, by their priority "
-                       "or deadline: one of a low rank may wait for others as "
-                       "long as there are some. Who waits for a mutex lends "
-                       "its owner the priority.");
+    if (c == mo_setup_sched(e->s) && p != NULL)
+        put_scheduler(e, c);
     if (c == mo_setup_stack(e->s) && p != NULL && e->tried) {
         snprintf(line, sizeof line, "Stacks are %s.",
                  why_guard(why, e->s, e->guard));
@@ -224,6 +253,10 @@ static void json_section(struct json *j, const struct explain *e,
     json_pair(j, "why", why_section(why, c));
     if (c == mo_setup_stack(e->s) && e->tried)
         json_pair(j, "guard", why_guard(why, e->s, e->guard));
+    if (c == mo_setup_sched(e->s) && c->from != NULL) {
+        json_pair(j, "hybrid", why_hybrid(why, e->s));
+        json_pair(j, "effect", why_effect(why, e->s));
+    }
     json_close(j, '}');
 }
 

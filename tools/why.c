@@ -210,6 +210,54 @@ const char *why_guard(char *out, const struct mo_setup *s, uint32_t kind)
     return out;
 }
 
+#define HYBRID_WOKEN                                                          \
+    "Tasks that a timer or something outside has woken go on before those "   \
+    "that compute; "
+
+const char *why_hybrid(char *out, const struct mo_setup *s)
+{
+    const struct moirai_sched_ops *ops = mo_setup_sched(s)->ops;
+    const struct mo_runtime_options *options = mo_setup_runtime(s);
+    uint32_t n = why_workers(out, s);
+    const char *text;
+
+    if (options->workers_max > n)
+        n = (uint32_t)options->workers_max;
+    if (options->hybrid == MO_HYBRID_OFF)
+        text = "A task that was woken waits until a worker has a turn for it, "
+               "however long others take (hybrid: auto would change that).";
+    else if (ops == NULL || (ops->flags & (MOIRAI_SCHED_DEQUE
+                                           | MOIRAI_SCHED_SIM)) == 0)
+        text = "Tasks go on in the scheduler's own order; hybrid is of no "
+               "effect with it.";
+    else if (options->hybrid == MO_HYBRID_ON)
+        text = HYBRID_WOKEN "where these keep all workers for long, on a "
+               "thread of their own, which is there from the start.";
+    else if (n == 1)
+        text = "Tasks go on in the scheduler's own order; hybrid: auto is of "
+               "no effect with one worker, on has one more thread.";
+    else
+        text = HYBRID_WOKEN "where these keep all workers for long, on a "
+               "thread of their own, which begins once a worker was kept for "
+               "more than 1 ms.";
+    snprintf(out, WHY_MAX, "%s", text);
+    return out;
+}
+
+const char *why_effect(char *out, const struct mo_setup *s)
+{
+    const char *path = mo_setup_runtime(s)->hybrid_file;
+    FILE *file = path[0] != '\0' ? fopen(path, "re") : NULL;
+    size_t n = 0;
+
+    if (file != NULL) {
+        n = fread(out, 1, WHY_MAX - 1, file);
+        fclose(file);
+    }
+    out[n] = '\0';
+    return out;
+}
+
 static void why_auto(char *out, const struct mo_topo *topo)
 {
     size_t used;

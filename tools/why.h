@@ -33,6 +33,12 @@ bool why_taken(const struct mo_plugin *p, const struct mo_chosen *const *list,
 /* Why stacks are guarded in this way (as guard.h has it). */
 const char *why_guard(char *out, const struct mo_setup *s, uint32_t kind);
 
+/* What becomes of tasks that wait beside tasks that compute, see
+ * scheduler.hybrid; and what came of it in the last run, as its file says, as
+ * much as fits, "" if there is none. */
+const char *why_hybrid(char *out, const struct mo_setup *s);
+const char *why_effect(char *out, const struct mo_setup *s);
+
 /* How many workers there will be, and why so many. */
 uint32_t why_workers(char *out, const struct mo_setup *s);
 

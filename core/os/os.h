@@ -41,6 +41,8 @@ struct mo_thread {
     const uint32_t *processors;     /* the only ones it may run on; kept */
     uint32_t processor_count;       /* 0: on any */
     int priority;                   /* as real-time threads have; 0: none */
+    bool prompt;                    /* it runs seldom and shortly, and then at
+                                     * once, if the system can see to that */
 };
 
 struct mo_os {

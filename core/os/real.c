@@ -70,12 +70,40 @@ void mo_os_block_signals(sigset_t *old)
     pthread_sigmask(SIG_SETMASK, &set, old);
 }
 
+/* The kernel's struct sched_attr, as it was at first. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+#define SLICE_NS 100000             /* the least that there is */
+
+/* Who asks for short slices goes before those with longer ones as soon as it
+ * wakes, if it has not had its share (Linux 6.12; others do not mind). And its
+ * sleeps end when they should, not up to 50 us later. */
+static void make_prompt(void)
+{
+    struct attributes attr = { .size = sizeof attr };
+
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0U) != 0
+        || attr.policy != SCHED_OTHER)
+        return;
+    attr.runtime = SLICE_NS;
+    syscall(SYS_sched_setattr, 0, &attr, 0U);
+}
+
 static void *thread_main(void *arg)
 {
     struct mo_thread *thread = arg;
 
     mo_store(&thread->id, (int32_t)syscall(SYS_gettid));
     prctl(PR_SET_NAME, thread->name);
+    if (thread->prompt)
+        make_prompt();
     thread->body(thread->arg);
     return NULL;
 }

@@ -145,6 +145,8 @@ struct moirai_stats {
     uint64_t stacks_sent;           /* left on another node, and sent back */
 
     uint64_t io_calls;              /* of tasks, to the I/O backend */
+    uint64_t attended;              /* turns that tasks which wait had with the
+                                     * attendant, see scheduler.hybrid */
 };
 
 /* Fills the first stats->size bytes. 0 or -EINVAL. Any thread. */

@@ -256,13 +256,32 @@ static int block_worker(void *arg)
     return 0;
 }
 
-static void be_stuck(bool *moved)
+static int keep_worker(void *arg)
 {
-    const char *const set[] = { "runtime.stuck=1ms", NULL };
+    (void)arg;
+    while (read_stats(moirai_runtime_self()).attended == 0)
+        continue;
+    return 0;
+}
+
+static int sleep_beside(void *arg)
+{
+    struct moirai_scope scope;
+
+    (void)arg;
+    CHECK_EQ(moirai_scope_begin(&scope, NULL, MOIRAI_NEVER), 0);
+    CHECK_EQ(moirai_spawn(&scope, keep_worker, NULL), 0);
+    while (read_stats(moirai_runtime_self()).attended == 0)
+        CHECK_EQ(moirai_sleep_until(moirai_after(MOIRAI_MS)), 0);
+    return moirai_scope_end(&scope);
+}
+
+static void run_with(const char *const *set, moirai_fn *body, bool *moved)
+{
     struct moirai_runtime *rt = with_settings(set);
     struct moirai_stats last = read_stats(rt);
 
-    CHECK_EQ(moirai_run(rt, block_worker, NULL), 0);
+    CHECK_EQ(moirai_run(rt, body, NULL), 0);
     note(rt, &last, moved);
     with_end(rt);
 }
@@ -284,12 +303,16 @@ TEST(stats, all_move_and_none_shrinks)
 {
     static moirai_fn *const bodies[] = { wait_some, talk_some, spawn_some,
                                            miss_some, read_some };
+    static const char *const stuck[] = { "runtime.stuck=1ms", NULL };
+    static const char *const hybrid[] = { "scheduler.hybrid=on",
+                                          "runtime.workers=1", NULL };
     struct moirai_runtime *rt;
     struct moirai_stats last;
     bool moved[COUNTERS] = { false };
 
     note_what_cannot_move(moved);
-    be_stuck(moved);
+    run_with(stuck, block_worker, moved);
+    run_with(hybrid, sleep_beside, moved);
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         rt = with_workers(1);
         last = read_stats(rt);

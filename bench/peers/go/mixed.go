@@ -73,17 +73,17 @@ func mixed(b bench, turn int, forks bool) {
 	var over atomic.Bool
 	var all sync.WaitGroup
 	start := time.Now()
-	for i := range pieces {
-		all.Add(1)
-		go func(i int) {
-			pieces[i] = busyPieces(&over, turn, forks)
-			all.Done()
-		}(i)
-	}
 	for i := range late {
 		all.Add(1)
 		go func(i int) {
 			late[i] = sleepsLate(&over, most)
+			all.Done()
+		}(i)
+	}
+	for i := range pieces {
+		all.Add(1)
+		go func(i int) {
+			pieces[i] = busyPieces(&over, turn, forks)
 			all.Done()
 		}(i)
 	}

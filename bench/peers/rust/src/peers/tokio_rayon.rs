@@ -100,9 +100,9 @@ fn mix(asked: &Asked, turn: usize, forks: bool) {
     let mixed = Mixed { turn, forks, over, pieces: AtomicUsize::new(0) };
     let start = Instant::now();
     let (ns, mut late) = thread::scope(|threads| {
-        threads.spawn(|| compute(&mixed, asked.workers));
         let waiting =
             threads.spawn(|| runtime::run(&runtime, wait(seen, most)));
+        threads.spawn(|| compute(&mixed, asked.workers));
         thread::sleep(long);
         mixed.over.store(true, Ordering::Relaxed);
         let ns = start.elapsed().as_nanos() as f64;
