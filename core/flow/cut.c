@@ -98,6 +98,19 @@ static void expect(const struct mo_flow_lane *lane, size_t n)
     mo_flow_expect(next, n);
 }
 
+/* One by itself, as most are behind a source that might wait for the next, is
+ * sent at half the price. How many were sent, or an error. */
+static int64_t send_some(const struct mo_flow_part *part, const void *first,
+                         size_t n)
+{
+    int rc;
+
+    if (n != 1)
+        return moirai_chan_send_batch(part->to, first, n, MOIRAI_NEVER);
+    rc = moirai_chan_send(part->to, first, MOIRAI_NEVER);
+    return rc == 0 ? 1 : rc;
+}
+
 int mo_flow_flush(struct mo_flow_lane *lane)
 {
     const struct mo_flow_part *part = lane->part;
@@ -111,9 +124,8 @@ int mo_flow_flush(struct mo_flow_lane *lane)
     if (rc == 0)
         expect(lane, lane->gathered);
     while (rc == 0 && sent < lane->gathered && n >= 0) {
-        n = moirai_chan_send_batch(part->to,
-                                   lane->outgoing + sent * part->out.bytes,
-                                   lane->gathered - sent, MOIRAI_NEVER);
+        n = send_some(part, lane->outgoing + sent * part->out.bytes,
+                      lane->gathered - sent);
         sent += n > 0 ? (size_t)n : 0;
     }
     if (rc == 0)

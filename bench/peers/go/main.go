@@ -37,6 +37,8 @@ var questions = map[string]func(b bench){
 	"chan":              func(b bench) { buffered(b, 1) },
 	"chan-44":           func(b bench) { buffered(b, 4) },
 	"chan-batch":        batches,
+	"pipeline":          func(b bench) { pipeline(b, 1e6, 0) },
+	"pipeline-work":     func(b bench) { pipeline(b, 2e5, steps100ns) },
 	"select":            selectQuestion,
 	"mutex":             mutex,
 	"wake":              wake,

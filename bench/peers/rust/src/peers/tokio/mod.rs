@@ -4,6 +4,7 @@
 mod chan;
 mod latency;
 mod memory;
+mod pipeline;
 mod ring;
 mod serve;
 mod spawn;
@@ -55,6 +56,10 @@ pub fn answer(asked: Asked) {
         "pingpong" => chan::pingpong(asked),
         "chan" => chan::chan(asked),
         "chan-batch" => chan::batches(asked),
+        "pipeline" => pipeline::pipeline(asked, 1_000_000, 0),
+        "pipeline-work" => {
+            pipeline::pipeline(asked, 200_000, work::STEPS_100NS)
+        }
         "select" => chan::select(asked),
         "mutex" => mutex(asked),
         "wake" => latency::wake(asked),
