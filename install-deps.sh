@@ -10,6 +10,7 @@ set -eu
 
 usual="gcc g++ libc6-dev make autoconf automake libtool pkg-config
     libltdl-dev libyaml-dev libhwloc-dev libssl-dev openssl
+    node-llhttp libwslay-dev
     libcriterion-dev"
 
 is_installed() {

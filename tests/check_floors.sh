@@ -47,6 +47,7 @@ io.h core/os/windows/stdio.h
 liburing.h plugins/io/uring.c
 ltdl.h core/dl.c
 ltdl.h core/portable/dl.c
+llhttp.h adapters/http/parse.h
 nng/* plugins/transports/nng.c
 openssl/* adapters/tls*
 openssl/* tests/adapters/*

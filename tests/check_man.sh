@@ -269,6 +269,8 @@ run() {
 run_program() {
     library=
     ! grep -q '<moirai/tls.h>' "$1" || library=libmoirai-tls.la
+    ! grep -q '<moirai/http.h>' "$1" ||
+        library="$library libmoirai-http.la"
     # shellcheck disable=SC2086  # flags are words
     ./libtool --silent --tag=CC --mode=link ${CC:-cc} $flags -pthread \
         -o "$here/program" "$1" $library libmoirai.la >"$here/log" 2>&1 || return 1
@@ -298,6 +300,7 @@ for page in $pages; do
     case $page in
     *.1 | *.5 | moirai-plugin.7) continue ;;
     moirai_tls.3) [ -f libmoirai-tls.la ] || continue ;;
+    moirai_http.3) [ -f libmoirai-http.la ] || continue ;;
     esac
     extract "$page"
     said=
