@@ -26,7 +26,6 @@
 #include <moirai/task.h>
 
 #include "memory.h"
-#include "task.h"
 #include "work.h"
 
 #define TASKS 1e6
@@ -130,18 +129,25 @@ static struct round measure(struct moirai_runtime *rt, size_t tasks,
     return round;
 }
 
-static struct round ask(const struct bench *bench, double tasks,
-                        struct round as)
+static struct moirai_runtime *start_small(const struct bench *bench)
 {
-    size_t n = bench_scaled(bench, tasks, 100);
     char workers[40];
     const char *const set[] = { workers, "stacks.size=64KiB", NULL };
     struct moirai_config config = { .size = sizeof config, .set = set };
     struct moirai_runtime *rt;
-    struct round round;
 
     snprintf(workers, sizeof workers, "runtime.workers=%u", bench->workers);
     bench_need(moirai_start(&rt, &config, NULL), "start");
+    return rt;
+}
+
+static struct round ask(const struct bench *bench, double tasks,
+                        struct round as)
+{
+    size_t n = bench_scaled(bench, tasks, 100);
+    struct moirai_runtime *rt = start_small(bench);
+    struct round round;
+
     measure(rt, WARM_UP, as);
     round = measure(rt, n, as);
     bench_need(moirai_stop(rt, MOIRAI_NEVER, NULL), "stop");
@@ -223,8 +229,10 @@ static void ask_sleepers(const struct bench *bench)
 {
     struct sleepers all = { .tasks = bench_scaled(bench, TASKS, 100) };
     double n = (double)all.tasks;
+    struct moirai_runtime *rt = start_small(bench);
 
-    bench_task(bench, let_sleep, &all);
+    bench_need(moirai_run(rt, let_sleep, &all), "run");
+    bench_need(moirai_stop(rt, MOIRAI_NEVER, NULL), "stop");
     bench_print("create_ns", all.create_ns / n);
     bench_print("bytes", all.bytes / n);
     bench_print("fire_ns", all.fire_ns / n);

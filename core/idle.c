@@ -22,7 +22,7 @@
  * only until the first deadline of any place. It is woken last, and when it
  * leaves while others sleep, one of them inherits; but it is only disturbed,
  * by the one that left (see_to_timers), when there are timers left to watch.
- * Whoever arms a timer that is first in its heap stores `earliest`, fences and
+ * Whoever arms a timer that is first at its place stores `earliest`, fences and
  * reads `keeper_until`; the keeper stores the far future there, fences, reads
  * every `earliest`, and only then stores what it found: one of the two notices.
  *

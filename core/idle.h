@@ -20,7 +20,7 @@ void mo_idle_notify(struct moirai_runtime *rt);
 /* Something was queued that only `w` may take. */
 void mo_idle_notify_one(struct mo_worker *w);
 
-/* A timer was armed that is now the first of its heap. */
+/* A timer was armed that is now the first of its place. */
 void mo_idle_deadline(struct moirai_runtime *rt, int64_t deadline_ns);
 
 /* The worker found nothing: may it look harder (spin), or should it sleep?

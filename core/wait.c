@@ -7,7 +7,7 @@
  * But the task cannot get far: if it was queued on an object, its return path
  * needs the object's lock to dequeue itself (or the waker dequeued it under
  * that lock), and the commit still holds it; if a timer was armed, it must
- * pass mo_timer_disarm, and the commit holds that heap's lock. The commit
+ * pass mo_timer_disarm, and the commit holds that wheel's lock. The commit
  * drops those locks last and touches nothing after. A wait without an object
  * always arms a timer. A wait that publishes itself is masked, has no timer,
  * and the publishing itself is the commit's last access.

@@ -22,12 +22,12 @@ extern "C" {
 #define MOIRAI_S INT64_C(1000000000)
 
 /* A deadline on its way, in the memory of whoever set it: a node of its
- * place's heap. Every field is the core's. */
+ * place's wheel. Every field is the core's. */
 struct moirai_timer {
     struct moirai_timer *child;
     struct moirai_timer *next;
-    struct moirai_timer *prev;      /* parent, or left neighbour */
-    void *place;                    /* whose heap; NULL while not armed */
+    struct moirai_timer *prev;      /* left neighbour, or parent, or NULL */
+    void *place;                    /* whose wheel; NULL while not armed */
     int64_t deadline_ns;
     uint64_t order;                 /* breaks ties: first armed, first fired */
     void (*fire)(struct moirai_timer *timer);
