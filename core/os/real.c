@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -258,23 +257,6 @@ void mo_unpark(struct mo_parker *parker)
     errno = saved;
 }
 
-#define MOST_DOUBLINGS 5            /* 32 pauses: 1 us or so */
-#define YIELD_EVERY 16
-
-/* Other threads may be waiting for the very processor we spin on. */
-void mo_relax(uint32_t round)
-{
-    uint32_t pauses = 1u << (round < MOST_DOUBLINGS ? round : MOST_DOUBLINGS);
-
-    if (mo_sim_relax())
-        return;
-    if (round % YIELD_EVERY == YIELD_EVERY - 1)
-        sched_yield();
-    else
-        while (pauses-- != 0)
-            mo_cpu_pause();
-}
-
 /* valgrind does not know the call, and runs one thread at a time: each sees
  * what the others stored. So what it counts is what runs elsewhere. */
 bool mo_os_barrier_init(void)
@@ -295,10 +277,4 @@ void mo_os_barrier(void)
         return;
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0)
         nanosleep(&drained, NULL);
-}
-
-void mo_os_yield(void)
-{
-    if (!mo_sim_relax())
-        sched_yield();
 }

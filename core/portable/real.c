@@ -16,7 +16,6 @@
 #include "os/os.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -227,23 +226,6 @@ void mo_unpark(struct mo_parker *parker)
     errno = saved;
 }
 
-#define MOST_DOUBLINGS 5            /* 32 pauses: 1 us or so */
-#define YIELD_EVERY 16
-
-/* Other threads may be waiting for the very processor we spin on. */
-void mo_relax(uint32_t round)
-{
-    uint32_t pauses = 1u << (round < MOST_DOUBLINGS ? round : MOST_DOUBLINGS);
-
-    if (mo_sim_relax())
-        return;
-    if (round % YIELD_EVERY == YIELD_EVERY - 1)
-        sched_yield();
-    else
-        while (pauses-- != 0)
-            mo_cpu_pause();
-}
-
 bool mo_os_barrier_init(void)
 {
     return false;
@@ -251,10 +233,4 @@ bool mo_os_barrier_init(void)
 
 void mo_os_barrier(void)
 {
-}
-
-void mo_os_yield(void)
-{
-    if (!mo_sim_relax())
-        sched_yield();
 }
