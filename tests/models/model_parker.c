@@ -37,11 +37,6 @@ static bool sleeps;
 static uint32_t wakeup;
 static bool timed;
 
-bool mo_sim_relax(void)
-{
-    return false;
-}
-
 /* Looks at the word, and sleeps if it is that value, in one step. */
 static __attribute__((no_sanitize("thread")))
 long wait_on(uint32_t *word, uint32_t value)
@@ -134,6 +129,20 @@ static void await_elsewhere(void)
     MODEL_CHECK(shared.given == 1);
 }
 
+/* What it sleeps in may end by itself. */
+static void await_elsewhere_or_not(void)
+{
+    bool there = true;
+
+    if (mo_park_away(&shared.parker)) {
+        if (model_choose(2) == 1)
+            model_take(&wakeup, 1, 0);
+        there = mo_park_back(&shared.parker);
+    }
+    if (there)
+        MODEL_CHECK(shared.given == 1);
+}
+
 static void give_idly(void)
 {
     mo_unpark(&shared.parker);
@@ -149,6 +158,8 @@ const struct model models[] = {
     { "parking for a time", begin_timed, { await_or_not, give }, NULL },
     { "sleeping elsewhere until unparked", begin_elsewhere,
       { await_elsewhere, give }, NULL },
+    { "sleeping elsewhere for a time", begin_elsewhere,
+      { await_elsewhere_or_not, give }, NULL },
     { "two who unpark", begin, { await_both, give_idly, give_idly }, NULL },
     { NULL, NULL, { NULL }, NULL }
 };
