@@ -18,6 +18,7 @@
 #include <moirai/loan.h>
 #include <moirai/net.h>
 #include <moirai/par.h>
+#include <moirai/process.h>
 #include <moirai/resource.h>
 #include <moirai/retry.h>
 #include <moirai/runtime.h>
