@@ -41,6 +41,18 @@ uint32_t mo_topo_workers(void)
     return 2;
 }
 
+/* There is nothing to tidy up. */
+int64_t mo_tidy_due(const struct mo_worker *w)
+{
+    (void)w;
+    return MOIRAI_NEVER;
+}
+
+void mo_tidy(struct mo_worker *w)
+{
+    (void)w;
+}
+
 /* No backend is open. */
 void mo_io_sleep(struct mo_worker *w, int64_t until)
 {

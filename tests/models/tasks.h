@@ -101,6 +101,12 @@ void mo_worker_ready(struct moirai_runtime *rt, struct moirai_task *task)
     mo_swap(&it->ready, 1);
 }
 
+/* Nobody who waited goes first. */
+void mo_attend_ready(struct moirai_runtime *rt, struct moirai_task *task)
+{
+    mo_worker_ready(rt, task);
+}
+
 void mo_task_saw_cancel(const struct moirai_task *task)
 {
     (void)task;

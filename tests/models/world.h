@@ -91,6 +91,12 @@ struct mo_os *mo_os_here(void)
     return &model_os;
 }
 
+/* No runtime is embedded. */
+struct mo_parker *mo_embed_parker(void)
+{
+    return NULL;
+}
+
 bool mo_runtime_bereft(void)
 {
     return false;
