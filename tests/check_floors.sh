@@ -38,6 +38,12 @@ floors='
 # Header, and the file that may include it.
 homes='
 criterion/* tests/support/*
+curl/* adapters/curl*
+curl/* tests/adapters/*
+libpq-fe.h adapters/postgres*
+libpq-fe.h tests/adapters/*
+hiredis/* adapters/redis*
+hiredis/* tests/adapters/*
 ev.h examples/embed/ev.c
 ev.h tests/adapters/*
 glib-unix.h examples/embed/glib.c

@@ -267,10 +267,13 @@ run() {
 # Builds the program in $1 and runs it, by its presets and under the simulator;
 # its output to $here/said.
 run_program() {
-    library=
-    ! grep -q '<moirai/tls.h>' "$1" || library=libmoirai-tls.la
-    ! grep -q '<moirai/http.h>' "$1" ||
-        library="$library libmoirai-http.la"
+    library=$(sed -n 's,.*<moirai/\([a-z]*\)\.h>.*,\1,p' "$1" |
+        while read -r noun; do
+            [ -f "libmoirai-$noun.la" ] || continue
+            echo "libmoirai-$noun.la"
+            private=$(sed -n 's/^Requires.private: //p' "moirai-$noun.pc")
+            [ -z "$private" ] || pkg-config --cflags --libs "$private"
+        done)
     # shellcheck disable=SC2086  # flags are words
     ./libtool --silent --tag=CC --mode=link ${CC:-cc} $flags -pthread \
         -o "$here/program" "$1" $library libmoirai.la >"$here/log" 2>&1 || return 1
@@ -299,8 +302,10 @@ cp plugins/.libs/*.so "$here/modules/" 2>/dev/null
 for page in $pages; do
     case $page in
     *.1 | *.5 | moirai-plugin.7) continue ;;
-    moirai_tls.3) [ -f libmoirai-tls.la ] || continue ;;
-    moirai_http.3) [ -f libmoirai-http.la ] || continue ;;
+    moirai_tls.3 | moirai_curl.3 | moirai_http.3 | moirai_postgres.3 | \
+    moirai_redis.3)
+        noun=${page#moirai_}
+        [ -f "libmoirai-${noun%.3}.la" ] || continue ;;
     esac
     extract "$page"
     said=
