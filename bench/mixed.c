@@ -8,13 +8,23 @@
  * says what a turn is: trees of forks with leaves of 2 us, for 1 ms (fork), or
  * 1, 10 or 100 ms of computing.
  *
+ * mixed-net-*: the waiting half are 16 clients that sleep for 1 ms, send 64
+ * bytes over a connection, and wait for the answer; and 16 servers that compute
+ * for 5 us for each.
+ *
  *   compute_ns  the workers' time for 100 us of computing
  *   wait_ns     for one sleep with what follows it
- *   p50_ns, p99_ns  how late
+ *   p50_ns, p99_ns  how late it went on; of clients, from when the question was
+ *               due until the answer
+ *   answer_ns   of clients, 99 % have the answer so soon after the question
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#include <moirai/net.h>
 
 #include "task.h"
 #include "work.h"
@@ -24,10 +34,13 @@
 #define PERIOD_NS MOIRAI_MS
 #define LONG_NS 1e9                 /* of the whole, at scale 1 */
 #define PIECE_LEAVES 50             /* of 2 us */
+#define REQUEST 64                  /* bytes, and of the answer */
 
 struct mixed {
     unsigned pieces;                /* of 100 us in a turn */
     bool forks;
+    int listener;                   /* or -1: the waiting half only sleeps */
+    char address[MOIRAI_ADDRESS_SIZE];
     size_t most;                    /* sleeps of a task */
     bool over;                      /* atomic */
 };
@@ -39,7 +52,7 @@ struct busy {
 
 struct waiter {
     struct mixed *mixed;
-    double *late;
+    double *late, *took;
     size_t n;
 };
 
@@ -115,6 +128,56 @@ static int sleep_and_look(void *arg)
     return 0;
 }
 
+static void move_all(int64_t n, const char *what)
+{
+    if (n != REQUEST)
+        bench_fail_with(n < 0 ? (int)n : -EIO, what);
+}
+
+static int serve(void *arg)
+{
+    const struct mixed *mixed = arg;
+    int fd = moirai_accept(mixed->listener, MOIRAI_NEVER);
+    char bytes[REQUEST];
+    int64_t n;
+
+    if (fd < 0)
+        bench_fail_with(fd, "accept");
+    while ((n = moirai_recv(fd, bytes, sizeof bytes, MSG_WAITALL,
+                            MOIRAI_NEVER)) != 0) {
+        move_all(n, "a request");
+        bench_expect("work", work_burn(1, WORK_STEPS_5US) != 0, 1);
+        move_all(moirai_send(fd, bytes, sizeof bytes, 0, MOIRAI_NEVER),
+                 "an answer");
+    }
+    return moirai_close(fd);
+}
+
+static int ask_and_look(void *arg)
+{
+    struct waiter *waiter = arg;
+    const struct mixed *mixed = waiter->mixed;
+    int fd = moirai_connect(mixed->address, NULL, MOIRAI_NEVER);
+    char bytes[REQUEST] = { 0 };
+
+    if (fd < 0)
+        bench_fail_with(fd, "connect");
+    do {
+        int64_t due = moirai_after(PERIOD_NS);
+        int64_t start;
+
+        bench_need(moirai_sleep_until(due), "sleep");
+        start = moirai_now();
+        move_all(moirai_send(fd, bytes, sizeof bytes, 0, MOIRAI_NEVER),
+                 "a request");
+        move_all(moirai_recv(fd, bytes, sizeof bytes, MSG_WAITALL,
+                             MOIRAI_NEVER), "an answer");
+        waiter->took[waiter->n] = (double)(moirai_now() - start);
+        waiter->late[waiter->n++] = (double)(moirai_now() - due);
+    } while (waiter->n < mixed->most && !is_over(mixed));
+    return moirai_close(fd);
+}
+
 /* --- both ----------------------------------------------------------------- */
 
 static void rest_for(double ns)
@@ -131,16 +194,18 @@ static void report(const struct bench *bench, const struct busy *busy,
 {
     size_t pieces = 0;
     size_t n = 0;
-    double *late;
+    double *late, *took;
 
     for (unsigned i = 0; i < BUSY_TASKS * bench->workers; i++)
         pieces += busy[i].pieces;
     for (unsigned i = 0; i < WAITERS; i++)
         n += waiters[i].n;
     late = bench_alloc(n * sizeof *late);
+    took = bench_alloc(n * sizeof *took);
     n = 0;
     for (unsigned i = 0; i < WAITERS; i++) {
         memcpy(late + n, waiters[i].late, waiters[i].n * sizeof *late);
+        memcpy(took + n, waiters[i].took, waiters[i].n * sizeof *took);
         n += waiters[i].n;
     }
     pieces = pieces > 0 ? pieces : 1;
@@ -148,6 +213,8 @@ static void report(const struct bench *bench, const struct busy *busy,
     bench_print("wait_ns", ns * WAITERS / (double)n);
     bench_print("p50_ns", bench_percentile(late, n, 0.5));
     bench_print("p99_ns", bench_percentile(late, n, 0.99));
+    if (waiters->mixed->listener >= 0)
+        bench_print("answer_ns", bench_percentile(took, n, 0.99));
 }
 
 /* A program of two halves says so, unless it is asked what comes of not saying
@@ -160,22 +227,46 @@ static const char *policy(void)
                ? "scheduler.hybrid=off" : "scheduler.hybrid=on";
 }
 
-static void mix(const struct bench *bench, unsigned pieces, bool forks)
+static void listen_for(struct mixed *mixed)
+{
+    mixed->listener = moirai_listen("127.0.0.1:0", NULL);
+    if (mixed->listener < 0)
+        bench_fail_with(mixed->listener, "listen");
+    bench_need(moirai_socket_name(mixed->listener, mixed->address,
+                                  sizeof mixed->address), "its name");
+}
+
+static void begin_to_wait(struct mixed *mixed, struct waiter *waiter,
+                          struct moirai_scope *all)
+{
+    *waiter = (struct waiter){ .mixed = mixed };
+    waiter->late = bench_alloc(mixed->most * sizeof(double));
+    waiter->took = bench_alloc(mixed->most * sizeof(double));
+    if (mixed->listener >= 0) {
+        bench_need(moirai_spawn(all, serve, mixed), "a task");
+        bench_need(moirai_spawn(all, ask_and_look, waiter), "a task");
+    } else {
+        bench_need(moirai_spawn(all, sleep_and_look, waiter), "a task");
+    }
+}
+
+static void mix(const struct bench *bench, unsigned pieces, bool forks,
+                bool sockets)
 {
     struct moirai_runtime *runtime = bench_start(bench, policy());
     struct moirai_scope *all = moirai_runtime_scope(runtime);
     double ns = LONG_NS * bench->scale;
-    struct mixed mixed = { pieces, forks, (size_t)(ns / PERIOD_NS) + 2, false };
+    struct mixed mixed = { pieces, forks, .listener = -1,
+                           .most = (size_t)(ns / PERIOD_NS) + 2 };
     struct busy *busy = bench_alloc(BUSY_TASKS * bench->workers
                                     * sizeof *busy);
     struct waiter waiters[WAITERS];
     int64_t start = bench_clock();
 
-    for (unsigned i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){ .mixed = &mixed };
-        waiters[i].late = bench_alloc(mixed.most * sizeof(double));
-        bench_need(moirai_spawn(all, sleep_and_look, &waiters[i]), "a task");
-    }
+    if (sockets)
+        listen_for(&mixed);
+    for (unsigned i = 0; i < WAITERS; i++)
+        begin_to_wait(&mixed, &waiters[i], all);
     for (unsigned i = 0; i < BUSY_TASKS * bench->workers; i++) {
         busy[i].mixed = &mixed;
         bench_need(moirai_spawn(all, keep_busy, &busy[i]), "a task");
@@ -189,22 +280,32 @@ static void mix(const struct bench *bench, unsigned pieces, bool forks)
 
 static void mixed_fork(const struct bench *bench)
 {
-    mix(bench, 10, true);
+    mix(bench, 10, true, false);
 }
 
 static void mixed_1ms(const struct bench *bench)
 {
-    mix(bench, 10, false);
+    mix(bench, 10, false, false);
 }
 
 static void mixed_10ms(const struct bench *bench)
 {
-    mix(bench, 100, false);
+    mix(bench, 100, false, false);
 }
 
 static void mixed_100ms(const struct bench *bench)
 {
-    mix(bench, 1000, false);
+    mix(bench, 1000, false, false);
+}
+
+static void mixed_net_1ms(const struct bench *bench)
+{
+    mix(bench, 10, false, true);
+}
+
+static void mixed_net_10ms(const struct bench *bench)
+{
+    mix(bench, 100, false, true);
 }
 
 int main(int argc, char **argv)
@@ -214,6 +315,8 @@ int main(int argc, char **argv)
         { "mixed-1ms", mixed_1ms },
         { "mixed-10ms", mixed_10ms },
         { "mixed-100ms", mixed_100ms },
+        { "mixed-net-1ms", mixed_net_1ms },
+        { "mixed-net-10ms", mixed_net_10ms },
         { NULL, NULL },
     };
 

@@ -57,10 +57,12 @@ var questions = map[string]func(b bench){
 	"idle":              idle,
 	"expected":          expected,
 	"tail":              tail,
-	"mixed-fork":        func(b bench) { mixed(b, 10, true) },
-	"mixed-1ms":         func(b bench) { mixed(b, 10, false) },
-	"mixed-10ms":        func(b bench) { mixed(b, 100, false) },
-	"mixed-100ms":       func(b bench) { mixed(b, 1000, false) },
+	"mixed-fork":        func(b bench) { mixed(b, 10, true, false) },
+	"mixed-1ms":         func(b bench) { mixed(b, 10, false, false) },
+	"mixed-10ms":        func(b bench) { mixed(b, 100, false, false) },
+	"mixed-100ms":       func(b bench) { mixed(b, 1000, false, false) },
+	"mixed-net-1ms":     func(b bench) { mixed(b, 10, false, true) },
+	"mixed-net-10ms":    func(b bench) { mixed(b, 100, false, true) },
 }
 
 func fail(format string, args ...any) {

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"io"
+	"net"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 const (
 	waiters     = 16
 	pieceLeaves = 50
+	requestSize = 64
 )
 
 // walkTree: leaves of 2 us, a goroutine for the left side.
@@ -64,19 +67,94 @@ func sleepsLate(over *atomic.Bool, most int) []float64 {
 	return late
 }
 
-// mixed: goroutines that sleep beside goroutines that compute.
-func mixed(b bench, turn int, forks bool) {
+func joined(of [][]float64) []float64 {
+	var all []float64
+	for _, each := range of {
+		all = append(all, each...)
+	}
+	return all
+}
+
+func need(err error) {
+	if err != nil {
+		fail("%v", err)
+	}
+}
+
+// serveOne computes for 5 us for each request.
+func serveOne(c net.Conn) {
+	var request [requestSize]byte
+	x := uint64(1)
+	for {
+		if _, err := io.ReadFull(c, request[:]); err != nil {
+			break
+		}
+		x = burn(x, steps5us)
+		_, err := c.Write(request[:])
+		need(err)
+	}
+	c.Close()
+	expect("work", x != 0, true)
+}
+
+// asksLate sleeps for 1 ms at a time and then asks over a connection: how long
+// after it was due it has the answer, and how long after it has asked.
+func asksLate(address string, over *atomic.Bool, most int) (late,
+	took []float64) {
+	var request [requestSize]byte
+	c, err := net.Dial("tcp", address)
+	need(err)
+	for len(took) == 0 || len(took) < most && !over.Load() {
+		due := time.Now().Add(time.Millisecond)
+		time.Sleep(time.Millisecond)
+		start := time.Now()
+		_, err = c.Write(request[:])
+		need(err)
+		_, err = io.ReadFull(c, request[:])
+		need(err)
+		took = append(took, float64(time.Since(start).Nanoseconds()))
+		late = append(late, float64(time.Since(due).Nanoseconds()))
+	}
+	c.Close()
+	return late, took
+}
+
+// listenFor serves every connection, and gives back where.
+func listenFor() net.Listener {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	need(err)
+	go func() {
+		for i := 0; i < waiters; i++ {
+			c, err := listener.Accept()
+			need(err)
+			go serveOne(c)
+		}
+	}()
+	return listener
+}
+
+// mixed: goroutines that sleep, or ask each other over sockets, beside
+// goroutines that compute.
+func mixed(b bench, turn int, forks bool, sockets bool) {
 	long := time.Duration(float64(time.Second) * b.scale)
 	most := int(long/time.Millisecond) + 2
 	pieces := make([]int, 4*b.workers)
 	late := make([][]float64, waiters)
+	took := make([][]float64, waiters)
 	var over atomic.Bool
 	var all sync.WaitGroup
+	wait := func(i int) { late[i] = sleepsLate(&over, most) }
+	if sockets {
+		address := listenFor().Addr().String()
+		wait = func(i int) {
+			late[i], took[i] = asksLate(address, &over, most)
+		}
+	}
 	start := time.Now()
 	for i := range late {
 		all.Add(1)
 		go func(i int) {
-			late[i] = sleepsLate(&over, most)
+			wait(i)
 			all.Done()
 		}(i)
 	}
@@ -95,12 +173,12 @@ func mixed(b bench, turn int, forks bool) {
 	for _, n := range pieces {
 		done += n
 	}
-	var sleeps []float64
-	for _, each := range late {
-		sleeps = append(sleeps, each...)
-	}
+	sleeps := joined(late)
 	report("compute_ns", ns*float64(b.workers)/float64(done))
 	report("wait_ns", ns*waiters/float64(len(sleeps)))
 	report("p50_ns", percentile(sleeps, 0.5))
 	report("p99_ns", percentile(sleeps, 0.99))
+	if sockets {
+		report("answer_ns", percentile(joined(took), 0.99))
+	}
 }
