@@ -8,6 +8,8 @@
  */
 #include "setup.h"
 
+#include <moirai/sched.h>
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -89,6 +91,25 @@ static int read_sources(struct mo_tree *tree, struct moirai_config *config)
     return rc;
 }
 
+/* Who is near, is known of workers that have places. */
+static void check_victims(const struct mo_setup *s)
+{
+    const struct mo_runtime_options *options = &s->sections.runtime;
+    const struct moirai_sched_ops *ops = s->sections.sched.ops;
+    const struct mo_option_value *v = s->sections.sched.values;
+
+    if (options->victims != MO_VICTIMS_NEAREST || ops == NULL
+        || (options->bind != MO_BIND_AUTO && options->bind != MO_BIND_NONE)
+        || (ops->flags & MOIRAI_SCHED_NODES) != 0)
+        return;
+    while (v != NULL && strcmp(v->key, "scheduler.victims") != 0)
+        v = v->next;
+    if (v != NULL)
+        mo_report_add(s->run.report, &v->place, v->key,
+                      "\"nearest\" must know where workers are; add "
+                      "runtime.bind: close, spread or node");
+}
+
 static int fill(struct mo_setup *s, struct moirai_config *config,
                 bool cautious, struct mo_report *report)
 {
@@ -103,6 +124,8 @@ static int fill(struct mo_setup *s, struct moirai_config *config,
         rc = mo_plugin_init(&s->plugins, &s->arena, cautious);
     if (rc == 0)
         rc = mo_section_read(&s->sections, &tree, &s->run, &s->plugins);
+    if (rc == 0)
+        check_victims(s);
     s->run.report = NULL;
     return rc;
 }

@@ -246,7 +246,7 @@ TEST(victim, nearest_needs_workers_that_are_bound)
     struct moirai_error err;
 
     CHECK_EQ(moirai_start(&rt, &config, &err), -EINVAL);
-    CHECK_STR(err.text, "scheduler.victims: \"nearest\" must know where "
+    CHECK_STR(err.text, "api: scheduler.victims: \"nearest\" must know where "
                         "workers are; add runtime.bind: close, spread or "
                         "node");
 }
