@@ -375,6 +375,7 @@ void mo_depth_read(const struct moirai_runtime *rt, uint32_t index,
 static const char *const class_names[MOIRAI_STACK_CLASSES] = {
     [MOIRAI_STACK_TASK] = "size",
     [MOIRAI_STACK_LOOP] = "loop",
+    [MOIRAI_STACK_EXTRA] = "extra",
 };
 
 static void say_site(struct mo_line *line, uint32_t index)
@@ -418,8 +419,7 @@ static void write_site(struct mo_line *line, const struct moirai_runtime *rt,
     for (int c = 0; c < MOIRAI_STACK_CLASSES; c++) {
         const uint64_t numbers[] = {
             spawned, sum->measured, sum->deepest[c], sum->p99,
-            rt->stack->class_size(rt->stack_state,
-                                  (enum moirai_stack_class)c),
+            rt->stack_sizes[c],
         };
 
         if (sum->deepest[c] == 0)

@@ -159,11 +159,15 @@ static const struct mo_option_value *find_value(const struct mo_setup *setup,
 static void compose(struct mo_line *line, const struct moirai_runtime *rt,
                     enum moirai_stack_class stack_class)
 {
-    const char *name = stack_class == MOIRAI_STACK_LOOP ? "loop" : "size";
-    const char *key = stack_class == MOIRAI_STACK_LOOP ? "stacks.loop"
-                                                       : "stacks.size";
+    static const char *const keys[MOIRAI_STACK_CLASSES] = {
+        [MOIRAI_STACK_TASK] = "stacks.size",
+        [MOIRAI_STACK_LOOP] = "stacks.loop",
+        [MOIRAI_STACK_EXTRA] = "stacks.extra",
+    };
+    const char *key = keys[stack_class];
+    const char *name = strchr(key, '.') + 1;
     const struct mo_option_value *value = find_value(rt->setup, key);
-    size_t size = rt->stack->class_size(rt->stack_state, stack_class);
+    size_t size = rt->stack_sizes[stack_class];
     char place[256];
     char number[MO_TEXT_NUMBER];
 

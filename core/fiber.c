@@ -26,7 +26,7 @@
 #include "near.h"
 
 #define BATCH 64                    /* fibers traded at once, at most */
-#define DEEP_BATCH 8                /* of those whose stacks are deep */
+#define DEEP_BATCH 8                /* of those of other classes than tasks' */
 #define RACE_LEAST 64               /* of a pool under mo_race_on, and ... */
 #define RACE_MOST 128               /* ... at most */
 #define COLOURS 8                   /* distances from the top of a stack */
@@ -65,6 +65,16 @@ static uint64_t *find_mark(const struct moirai_runtime *rt,
     return can ? (uint64_t *)((uintptr_t)fiber / MO_MARK_PAGE * MO_MARK_PAGE
                               - MO_MARK_PAGE)
                : never;
+}
+
+void mo_fiber_classes(struct moirai_runtime *rt)
+{
+    uint32_t n = rt->stack->classes;
+
+    if (n == 0)
+        n = MOIRAI_STACK_EXTRA;     /* the first two: older plugins, too */
+    for (uint32_t i = 0; i < n && i < MOIRAI_STACK_CLASSES; i++)
+        rt->stack_sizes[i] = rt->stack->class_size(rt->stack_state, i);
 }
 
 /* Makes a fiber of a stack; NULL: out of memory. */
@@ -121,16 +131,16 @@ static void put_stacks(struct moirai_runtime *rt,
 
 static uint32_t batch_of(uint32_t stack_class)
 {
-    return stack_class == MOIRAI_STACK_LOOP ? DEEP_BATCH : BATCH;
+    return stack_class == MOIRAI_STACK_TASK ? BATCH : DEEP_BATCH;
 }
 
 /* How many to ask for: twice as many each time, so that few tasks cost little,
- * and many little each. Deep stacks are few. */
+ * and many little each. Those of other classes are few. */
 static uint32_t ask_for(struct mo_worker *w, uint32_t stack_class)
 {
     uint32_t n = w->asked_for[stack_class];
 
-    if (mo_race_on() || stack_class == MOIRAI_STACK_LOOP)
+    if (mo_race_on() || stack_class != MOIRAI_STACK_TASK)
         return 1;
     n = n == 0 ? 1 : n < BATCH ? 2 * n : BATCH;
     w->asked_for[stack_class] = n;

@@ -10,6 +10,9 @@
 #define MO_MARK_PAGE 4096           /* or a part of one */
 #define MO_MARK_STEP 42             /* pairs of words from one to the next */
 
+/* Which classes of stacks there are, and how large, by the plugin. */
+void mo_fiber_classes(struct moirai_runtime *rt);
+
 /* A fiber of the class, prepared to call entry(fiber) when it is first
  * resumed; NULL: no memory or a limit of the stack plugin. */
 struct mo_fiber *mo_fiber_get(struct mo_worker *w,

@@ -124,8 +124,10 @@ static int open_stacks(struct moirai_runtime *rt, struct moirai_error *err)
         return moirai_error_set(err, -ENOMEM, "out of memory");
     moirai_error_set(err, 0, "%s", "");
     rc = rt->stack->init(rt->stack_state, chosen->config, &rt->host, err);
-    if (rc == 0)
+    if (rc == 0) {
+        mo_fiber_classes(rt);
         return 0;
+    }
     mo_mem_free(rt->stack_state);
     return mo_chosen_failed(MOIRAI_STACK, chosen->plugin->name, rc, err);
 }
@@ -444,8 +446,7 @@ int moirai_run_at(struct moirai_site *site, struct moirai_runtime *rt,
         return mo_runtime_refusal(rt);
     if (mo_self() != NULL)
         return -EDEADLK;
-    attr.stack_size = rt->stack->class_size(rt->stack_state,
-                                            MOIRAI_STACK_LOOP);
+    attr.stack_size = rt->stack_sizes[MOIRAI_STACK_LOOP];
     if (rt->inject.on)
         rt->inject.spared = site;
     rc = moirai_spawn_at(site, &rt->root, fn, arg, &attr, &handle);

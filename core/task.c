@@ -44,6 +44,8 @@ enum moirai_stack_class mo_task_class(const struct moirai_task *task)
     bool small = (task->flags & MO_TASK_OWN) != 0
               || mo_load_relaxed(&task->site->own_stack) == MO_SITE_WAITS;
 
+    if ((task->flags & MO_TASK_EXTRA) != 0)
+        return MOIRAI_STACK_EXTRA;
     return small && (task->flags & MO_TASK_DEEP) == 0 ? MOIRAI_STACK_TASK
                                                       : MOIRAI_STACK_LOOP;
 }
@@ -273,7 +275,7 @@ static bool admit(struct moirai_runtime *rt)
 static int read_attr(const struct moirai_runtime *rt,
                      const struct moirai_attr *given, struct moirai_attr *attr)
 {
-    size_t deep = rt->stack->class_size(rt->stack_state, MOIRAI_STACK_LOOP);
+    size_t deep = rt->stack_sizes[MOIRAI_STACK_LOOP];
 
     memset(attr, 0, sizeof *attr);
     if (given->size < sizeof given->size || given->size > 4096)
@@ -288,6 +290,25 @@ static int read_attr(const struct moirai_runtime *rt,
     return 0;
 }
 
+/* The smallest class that has so much. Who asks for a larger guard than all
+ * have gets a deep one. */
+static uint8_t stack_flags(const struct moirai_runtime *rt,
+                           const struct moirai_attr *attr)
+{
+    size_t own = rt->stack_sizes[MOIRAI_STACK_TASK];
+    size_t extra = rt->stack_sizes[MOIRAI_STACK_EXTRA];
+    uint64_t size = attr->stack_size;
+
+    if (attr->guard_size > rt->guard_size)
+        return MO_TASK_DEEP;
+    if (size == 0)
+        return 0;
+    if (size <= extra && extra < rt->stack_sizes[MOIRAI_STACK_LOOP]
+        && attr->guard_size == 0 && (size > own || extra < own))
+        return MO_TASK_OWN | MO_TASK_EXTRA;
+    return size <= own ? MO_TASK_OWN : MO_TASK_DEEP;
+}
+
 static void apply_attr(const struct moirai_runtime *rt,
                        struct moirai_task *task,
                        const struct moirai_attr *attr)
@@ -296,12 +317,7 @@ static void apply_attr(const struct moirai_runtime *rt,
 
     if (attr->priority != 0)
         task->priority = (uint8_t)attr->priority;
-    if (attr->guard_size > rt->guard_size
-        || attr->stack_size > rt->stack->class_size(rt->stack_state,
-                                                    MOIRAI_STACK_TASK))
-        task->flags |= MO_TASK_DEEP;
-    else if (attr->stack_size != 0)
-        task->flags |= MO_TASK_OWN;
+    task->flags |= stack_flags(rt, attr);
     if (handle != NULL && handle->place != NULL)
         task->flags |= MO_TASK_PLACED;
 }

@@ -186,7 +186,8 @@ static MO_COLD bool get_spare(struct mo_worker *w)
  * nobody said or saw that it needs more. */
 static bool is_modest(const struct moirai_task *task)
 {
-    return task->kind == MO_TASK_PLAIN && (task->flags & MO_TASK_DEEP) == 0
+    return task->kind == MO_TASK_PLAIN
+        && (task->flags & (MO_TASK_DEEP | MO_TASK_EXTRA)) == 0
         && mo_load_relaxed(&task->site->own_stack) != MO_SITE_FORKS;
 }
 

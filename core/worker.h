@@ -64,7 +64,8 @@ enum mo_task_flag {
     MO_TASK_PLACED = 4,             /* starts on the worker its handle names */
     MO_TASK_WATCHED = 8,            /* its end matters to a handle, or to what
                                      * mo_worker.noted says */
-    MO_TASK_MEASURED = 16           /* how deep it goes is to be seen */
+    MO_TASK_MEASURED = 16,          /* how deep it goes is to be seen */
+    MO_TASK_EXTRA = 32              /* its own stack is to be of that class */
 };
 
 struct mo_depth;
@@ -329,6 +330,7 @@ struct moirai_runtime {
     bool stopping;                  /* the root scope was let go */
     size_t guard_size;              /* of every stack; constant, as is */
     size_t deep_guard;              /* of deep ones; no less */
+    size_t stack_sizes[MOIRAI_STACK_CLASSES];   /* constant; 0: none */
     struct mo_signal_stack signal_stack;    /* of who plays a simulation */
     char *advice[MOIRAI_STACK_CLASSES];     /* how to get larger stacks */
     int dump_signal;                /* 0: none; constant, as is */

@@ -24,7 +24,7 @@
 #define LEAST_LOOP (UINT64_C(64) << 10)
 
 struct place {                      /* and a class of stack */
-    char name[8];                   /* "size" or "loop" */
+    char name[8];                   /* "size", "loop" or "extra" */
     uint64_t spawned, measured;     /* tasks */
     uint64_t deepest, p99;          /* bytes */
     uint64_t size;                  /* of a stack of the class */
@@ -199,11 +199,12 @@ static void print_table(const struct profile *p)
     puts("stacks:");
     print_key(p, "size");
     print_key(p, "loop");
+    print_key(p, "extra");
 }
 
 static void write_json(const struct profile *p, int status)
 {
-    static const char *const names[] = { "size", "loop" };
+    static const char *const names[] = { "size", "loop", "extra" };
     struct json j = { .comma = false };
 
     json_open(&j, '{');
@@ -231,7 +232,7 @@ static void write_json(const struct profile *p, int status)
     json_close(&j, ']');
     json_key(&j, "stacks");
     json_open(&j, '{');
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         uint64_t size = recommended_of(p, names[i]);
 
         if (size == 0)

@@ -29,7 +29,9 @@ extern "C" {
 enum moirai_stack_class {
     MOIRAI_STACK_TASK = 0,          /* a task that waits: small */
     MOIRAI_STACK_LOOP = 1,          /* where fresh tasks start: deep */
-    MOIRAI_STACK_CLASSES = 2
+    MOIRAI_STACK_EXTRA = 2,         /* a task that says how much it needs, of a
+                                     * plugin that says that it has them */
+    MOIRAI_STACK_CLASSES = 3
 };
 
 /* How overflow is caught. */
@@ -100,6 +102,11 @@ struct moirai_stack_ops {
     /* Optional. There has been nothing to do for a while: gives back the memory
      * of stacks that nobody has. By any worker, while others get and put. */
     void (*cool)(void *state);
+
+    /* How many of the classes it has; 0: the first two. class_size is 0 of one
+     * that it has not, as it is configured, and get is not called for that. */
+    uint32_t classes;
+    uint32_t reserved;
 };
 
 #ifdef __cplusplus

@@ -29,9 +29,11 @@
 struct fixed_config {
     uint64_t size;
     uint64_t loop;
+    uint64_t extra;                 /* 0: none */
     uint64_t guard;
     uint64_t count;
     uint64_t loops;
+    uint64_t extras;
     bool prefault;
     bool lock;
 };
@@ -158,8 +160,8 @@ static int fixed_init(void *state, const void *config,
 {
     const struct fixed_config *conf = config;
     struct fixed_state *s = state;
-    const uint64_t sizes[] = { conf->size, conf->loop };
-    const uint64_t counts[] = { conf->count, conf->loops };
+    const uint64_t sizes[] = { conf->size, conf->loop, conf->extra };
+    const uint64_t counts[] = { conf->count, conf->loops, conf->extras };
     int rc;
 
     s->host = host;
@@ -169,6 +171,8 @@ static int fixed_init(void *state, const void *config,
     for (int i = 0; i < MOIRAI_STACK_CLASSES; i++) {
         struct fixed_class *c = &s->classes[i];
 
+        if (sizes[i] == 0)
+            continue;
         c->size = fixed_round(s, sizes[i]);
         c->stride = c->size + s->guard;
         c->count = (uint32_t)counts[i];
@@ -258,6 +262,8 @@ static size_t fixed_relax(void *state, const struct moirai_stack *stack,
     return mmap_guard_relax(s->page, stack, open);
 }
 
+static const char *const fixed_none[] = { "none", NULL };
+
 static const struct moirai_option fixed_options[] = {
     { .name = "size", .preset = "64KiB",
       .help = "stack of a task that waits",
@@ -275,6 +281,16 @@ static const struct moirai_option fixed_options[] = {
       .help = "how many of those there are: two for each worker, at least",
       .type = MOIRAI_UINT, .offset = offsetof(struct fixed_config, loops),
       .min = 1, .max = UINT64_C(1) << 20 },
+    { .name = "extra", .preset = "none",
+      .help = "a third size, of tasks that say how much they need "
+              "(moirai_attr.stack_size), where it is the least that is enough",
+      .type = MOIRAI_SIZE, .offset = offsetof(struct fixed_config, extra),
+      .min = UINT64_C(16) << 10, .max = UINT64_C(1) << 30,
+      .choices = fixed_none },
+    { .name = "extras", .preset = "16",
+      .help = "how many of those there are",
+      .type = MOIRAI_UINT, .offset = offsetof(struct fixed_config, extras),
+      .min = 1, .max = UINT64_C(1) << 24 },
     { .name = "guard", .preset = "16KiB",
       .help = "inaccessible bytes below a stack, whole pages; 0: none",
       .type = MOIRAI_SIZE, .offset = offsetof(struct fixed_config, guard),
@@ -297,6 +313,7 @@ static const struct moirai_stack_ops fixed_ops = {
     .class_size = fixed_class_size,
     .usage = fixed_usage,
     .relax = fixed_relax,
+    .classes = MOIRAI_STACK_CLASSES,
 };
 
 MOIRAI_PLUGIN(stack, fixed) = {
@@ -307,6 +324,7 @@ MOIRAI_PLUGIN(stack, fixed) = {
     .name = "fixed",
     .version = "1.0",
     .summary = "a fixed number of stacks, all reserved at the start",
+    .rank = -10,
     .options = fixed_options,
     .config_size = sizeof(struct fixed_config),
     .ops = &fixed_ops,

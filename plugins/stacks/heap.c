@@ -19,6 +19,7 @@
 struct heap_config {
     uint64_t size;
     uint64_t loop;
+    uint64_t extra;                 /* 0: none */
     uint64_t pool;
 };
 
@@ -59,6 +60,7 @@ static int heap_init(void *state, const void *config,
     s->pool = conf->pool;
     s->classes[MOIRAI_STACK_TASK].size = heap_round(conf->size);
     s->classes[MOIRAI_STACK_LOOP].size = heap_round(conf->loop);
+    s->classes[MOIRAI_STACK_EXTRA].size = heap_round(conf->extra);
     return 0;
 }
 
@@ -187,6 +189,8 @@ static void heap_usage(void *state, struct moirai_stack_usage *usage)
     pthread_mutex_unlock(&s->lock);
 }
 
+static const char *const heap_none[] = { "none", NULL };
+
 static const struct moirai_option heap_options[] = {
     { .name = "size", .preset = "256KiB",
       .help = "stack of a task that waits",
@@ -196,6 +200,12 @@ static const struct moirai_option heap_options[] = {
       .help = "stack that tasks run on until they first wait",
       .type = MOIRAI_SIZE, .offset = offsetof(struct heap_config, loop),
       .min = UINT64_C(64) << 10, .max = UINT64_C(1) << 30 },
+    { .name = "extra", .preset = "none",
+      .help = "a third size, of tasks that say how much they need "
+              "(moirai_attr.stack_size), where it is the least that is enough",
+      .type = MOIRAI_SIZE, .offset = offsetof(struct heap_config, extra),
+      .min = UINT64_C(16) << 10, .max = UINT64_C(1) << 30,
+      .choices = heap_none },
     { .name = "pool", .preset = "16",
       .help = "unused stacks of a class that are kept",
       .type = MOIRAI_UINT, .offset = offsetof(struct heap_config, pool),
@@ -212,6 +222,7 @@ static const struct moirai_stack_ops heap_ops = {
     .class_size = heap_class_size,
     .usage = heap_usage,
     .cool = heap_cool,
+    .classes = MOIRAI_STACK_CLASSES,
 };
 
 MOIRAI_PLUGIN(stack, heap) = {

@@ -93,10 +93,10 @@ static int mmap_alloc_lists(struct mmap_state *s)
 
 /* A quarter of a small stack: each page of a guard is an entry in a table that
  * a parked task would not need otherwise. */
-static size_t mmap_task_guard(const struct mmap_state *s,
-                              const struct mmap_config *conf)
+static size_t mmap_small_guard(const struct mmap_state *s,
+                               const struct mmap_config *conf, uint64_t size)
 {
-    uint64_t guard = conf->size / 4;
+    uint64_t guard = size / 4;
 
     if (guard > MMAP_USUAL)
         guard = MMAP_USUAL;
@@ -130,9 +130,13 @@ static int mmap_init(void *state, const void *config,
     s->page = (size_t)sysconf(_SC_PAGESIZE);
     s->pool = (size_t)conf->pool;
     s->classes[MOIRAI_STACK_TASK].size = mmap_round(s, conf->size);
-    s->classes[MOIRAI_STACK_TASK].guard = mmap_task_guard(s, conf);
+    s->classes[MOIRAI_STACK_TASK].guard = mmap_small_guard(s, conf,
+                                                           conf->size);
     s->classes[MOIRAI_STACK_LOOP].size = mmap_round(s, conf->loop);
     s->classes[MOIRAI_STACK_LOOP].guard = mmap_loop_guard(s, conf);
+    s->classes[MOIRAI_STACK_EXTRA].size = mmap_round(s, conf->extra);
+    s->classes[MOIRAI_STACK_EXTRA].guard = mmap_small_guard(s, conf,
+                                                            conf->extra);
     rc = mo_mmap_guards_choose(s, conf->guard_kind, err);
     if (rc != 0)
         return rc;
@@ -430,6 +434,7 @@ static void mmap_usage(void *state, struct moirai_stack_usage *usage)
 }
 
 static const char *const mmap_auto[] = { "auto", NULL };
+static const char *const mmap_no_extra[] = { "none", NULL };
 
 static const char *const mmap_guard_choices[] = {
     [MMAP_AUTO] = "auto",
@@ -448,6 +453,12 @@ static const struct moirai_option mmap_options[] = {
       .help = "stack that tasks run on until they first wait",
       .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, loop),
       .min = UINT64_C(64) << 10, .max = UINT64_C(1) << 30 },
+    { .name = "extra", .preset = "none",
+      .help = "a third size, of tasks that say how much they need "
+              "(moirai_attr.stack_size), where it is the least that is enough",
+      .type = MOIRAI_SIZE, .offset = offsetof(struct mmap_config, extra),
+      .min = UINT64_C(16) << 10, .max = UINT64_C(1) << 30,
+      .choices = mmap_no_extra },
     { .name = "guard", .preset = "auto",
       .help = "inaccessible bytes below a stack, whole pages; auto: a quarter "
               "of its size, 16KiB to 64KiB; a deep one has 1MiB at least",
@@ -479,6 +490,7 @@ static const struct moirai_stack_ops mmap_ops = {
     .get_many = mmap_get_many,
     .put_many = mmap_put_many,
     .cool = mmap_cool,
+    .classes = MOIRAI_STACK_CLASSES,
 };
 
 MOIRAI_PLUGIN(stack, mmap) = {
@@ -489,6 +501,7 @@ MOIRAI_PLUGIN(stack, mmap) = {
     .name = "mmap",
     .version = "1.0",
     .summary = "guarded stacks out of large reservations, pooled",
+    .rank = 10,
     .options = mmap_options,
     .config_size = sizeof(struct mmap_config),
     .ops = &mmap_ops,

@@ -25,6 +25,7 @@ enum mmap_guard_choice {
 struct mmap_config {
     uint64_t size;
     uint64_t loop;
+    uint64_t extra;                 /* 0: none */
     uint64_t guard;                 /* 0: auto */
     uint64_t pool;
     uint32_t guard_kind;            /* enum mmap_guard_choice */

@@ -4,7 +4,7 @@
  *
  * Where thousands of tasks take turns, each turn misses the TLB once or twice,
  * as each stack is a page of its own, and its tables are more than the caches
- * hold. In blocks of huge pages (2 MiB) 64 stacks of 32 KiB share one entry.
+ * hold. In blocks of huge pages (2 MiB) 63 stacks of 32 KiB share one entry.
  *
  * The price: memory comes by the huge page and stays (no trim), touched or not,
  * so `size` is best as small as it may be; and there is no guard, since one of
@@ -16,8 +16,8 @@
  *
  *     block  | words | stack 0 | words | stack 1 | ...
  *
- * With `colour`, stacks are a few cache lines further apart than their size, so
- * that their tops do not all fall into the same sets of the caches.
+ * With `colour`, stacks are a few cache lines further apart than that, so that
+ * their tops do not all fall into the same sets of the caches.
  *
  * Locks: one, around the lists. Blocks are mapped under it.
  */
@@ -43,6 +43,7 @@ enum slab_huge { SLAB_ADVISE, SLAB_RESERVED, SLAB_NONE };
 struct slab_config {
     uint64_t size;
     uint64_t loop;
+    uint64_t extra;                 /* 0: none */
     uint32_t huge;                  /* enum slab_huge */
     bool colour;
 };
@@ -77,7 +78,7 @@ static int slab_init(void *state, const void *config,
                      const struct moirai_host *host, struct moirai_error *err)
 {
     const struct slab_config *conf = config;
-    const uint64_t sizes[] = { conf->size, conf->loop };
+    const uint64_t sizes[] = { conf->size, conf->loop, conf->extra };
     struct slab_state *s = state;
     int rc = pthread_mutex_init(&s->lock, NULL);
 
@@ -89,8 +90,6 @@ static int slab_init(void *state, const void *config,
         struct slab_class *c = &s->classes[i];
 
         c->size = slab_round((size_t)sizes[i], 64);
-        if (!conf->colour)          /* whole pages, edge included */
-            c->size = slab_round(c->size, 4096) - SLAB_EDGE;
         c->stride = SLAB_EDGE + c->size + (conf->colour ? SLAB_COLOUR : 0);
         c->block = slab_round(SLAB_LEAST * c->stride, SLAB_HUGE);
     }
@@ -299,6 +298,8 @@ static const char *const slab_huge_words[] = {
     NULL,
 };
 
+static const char *const slab_none[] = { "none", NULL };
+
 static const struct moirai_option slab_options[] = {
     { .name = "size", .preset = "32KiB",
       .help = "stack of a task that waits: all of it is memory",
@@ -308,6 +309,12 @@ static const struct moirai_option slab_options[] = {
       .help = "stack that tasks run on until they first wait",
       .type = MOIRAI_SIZE, .offset = offsetof(struct slab_config, loop),
       .min = UINT64_C(64) << 10, .max = UINT64_C(1) << 30 },
+    { .name = "extra", .preset = "none",
+      .help = "a third size, of tasks that say how much they need "
+              "(moirai_attr.stack_size), where it is the least that is enough",
+      .type = MOIRAI_SIZE, .offset = offsetof(struct slab_config, extra),
+      .min = UINT64_C(16) << 10, .max = UINT64_C(1) << 30,
+      .choices = slab_none },
     { .name = "huge", .preset = "advise",
       .help = "huge pages: advise: what the kernel makes (madvise); reserved: "
               "of vm.nr_hugepages, while there are any; none",
@@ -329,6 +336,7 @@ static const struct moirai_stack_ops slab_ops = {
     .usage = slab_usage,
     .get_many = slab_get_many,
     .put_many = slab_put_many,
+    .classes = MOIRAI_STACK_CLASSES,
 };
 
 MOIRAI_PLUGIN(stack, slab) = {
@@ -339,6 +347,7 @@ MOIRAI_PLUGIN(stack, slab) = {
     .name = "slab",
     .version = "1.0",
     .summary = "small stacks out of huge pages, without guards",
+    .rank = -5,
     .options = slab_options,
     .config_size = sizeof(struct slab_config),
     .ops = &slab_ops,

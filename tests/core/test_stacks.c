@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "worker.h"
+
 #if defined(__linux__)
 #define IS_LINUX true
 #else
@@ -154,6 +156,69 @@ TEST(stacks, come_from_slab)
     if (!IS_LINUX)
         SKIP("Linux only");
     talk_under("slab");
+}
+
+/* --- of several sizes ----------------------------------------------------- */
+
+/* Before and after it waits. */
+static int see_sizes(void *arg)
+{
+    size_t *sizes = arg;
+
+    for (int i = 0; i < 2; i++) {
+        sizes[i] = ((struct mo_worker *)mo_self())->fiber->stack.size;
+        moirai_sleep_until(moirai_after(MOIRAI_MS));
+    }
+    return 0;
+}
+
+/* The least that is enough: of 64 KiB, of 256, of the deep ones, or, if that is
+ * what is extra, of 16. */
+static void check_sizes(const char *plugin, const char *extra,
+                        const uint64_t wanted[][2])
+{
+    const char *const set[] = { plugin, extra, "stacks.size=64KiB",
+                                "stacks.loop=1MiB", "runtime.workers=2",
+                                NULL };
+    struct moirai_runtime *rt = with_settings(set);
+    struct moirai_attr attr = MOIRAI_ATTR_INIT;
+
+    for (int i = 0; wanted[i][0] != 0; i++) {
+        struct moirai_handle *handle;
+        size_t sizes[2];
+
+        attr.stack_size = wanted[i][0] << 10;
+        CHECK_EQ(moirai_spawn_with(moirai_runtime_scope(rt), see_sizes, sizes,
+                                   &attr, &handle), 0);
+        CHECK_EQ(moirai_handle_join(handle, MOIRAI_NEVER, NULL), 0);
+        moirai_handle_put(handle);
+        CHECK_EQ(sizes[0], wanted[i][1] << 10);
+        CHECK_EQ(sizes[1], wanted[i][1] << 10);
+    }
+    with_end(rt);
+}
+
+TEST(stacks, are_the_least_that_are_enough)
+{
+    static const char *const plugins[] = {
+        "stacks.plugin=mmap", "stacks.plugin=slab", "stacks.plugin=fixed",
+        "stacks.plugin=heap"
+    };
+    static const uint64_t none[][2] = { { 1, 64 }, { 64, 64 }, { 65, 1024 },
+                                        { 1024, 1024 }, { 0, 0 } };
+    static const uint64_t larger[][2] = { { 1, 64 }, { 64, 64 }, { 65, 256 },
+                                          { 256, 256 }, { 257, 1024 },
+                                          { 0, 0 } };
+    static const uint64_t smaller[][2] = { { 1, 16 }, { 16, 16 }, { 17, 64 },
+                                           { 64, 64 }, { 65, 1024 },
+                                           { 0, 0 } };
+
+    for (int i = IS_LINUX ? 0 : 3; i < 4; i++) {
+        check_sizes(plugins[i], "stacks.extra=none", none);
+        check_sizes(plugins[i], "stacks.extra=256KiB", larger);
+        check_sizes(plugins[i], "stacks.extra=16KiB", smaller);
+        check_sizes(plugins[i], "stacks.extra=2MiB", none);
+    }
 }
 
 /* --- when there are no more ----------------------------------------------- */

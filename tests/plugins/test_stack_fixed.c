@@ -30,7 +30,8 @@
 STACK_CONFORMANCE(stack_fixed, stack_fixed, ENOUGH, NULL)
 STACK_CONFORMANCE(stack_fixed_unguarded, stack_fixed, ENOUGH, "guard=0", NULL)
 STACK_CONFORMANCE(stack_fixed_there, stack_fixed, "count=1200", "loops=300",
-                  "size=16KiB", "loop=64KiB", "prefault=true", NULL)
+                  "size=16KiB", "loop=64KiB", "prefault=true", "extra=32KiB",
+                  "extras=500", NULL)
 
 /* Sanitizers ask for memory of their own. */
 #if defined(MO_SANITIZE_ADDRESS) || defined(MO_SANITIZE_THREAD)

@@ -25,7 +25,7 @@
 
 CONFORMANCE_SUITE(HEAP_POOLED, stack_heap, stack_heap, NULL)
 CONFORMANCE_SUITE(HEAP_PROMISES, stack_heap_no_pool, stack_heap, "pool=0",
-                  "size=16KiB", "loop=64KiB", NULL)
+                  "size=16KiB", "loop=64KiB", "extra=32KiB", NULL)
 
 TEST(stack_heap, cooled_it_keeps_none_that_was_put_back)
 {

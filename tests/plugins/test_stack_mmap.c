@@ -23,7 +23,7 @@ STACK_CONFORMANCE(stack_mmap, stack_mmap, NULL)
 STACK_CONFORMANCE(stack_mmap_mprotect, stack_mmap, "guard_kind=mprotect", NULL)
 STACK_CONFORMANCE(stack_mmap_unguarded, stack_mmap, "guard_kind=none", NULL)
 STACK_CONFORMANCE(stack_mmap_no_pool, stack_mmap, "pool=0", "size=16KiB",
-                  "guard=4KiB", NULL)
+                  "guard=4KiB", "extra=32KiB", NULL)
 
 #define MAPS_LIMIT "/proc/sys/vm/max_map_count"
 

@@ -23,7 +23,13 @@
 struct place {                      /* a plugin at work */
     const struct moirai_stack_ops *ops;
     void *state;
+    uint32_t classes;               /* of stacks that it has */
 };
+
+static size_t class_size(struct place *p, uint32_t stack_class)
+{
+    return p->ops->class_size(p->state, (enum moirai_stack_class)stack_class);
+}
 
 static void place_open(struct place *p, const struct subject *subject)
 {
@@ -36,6 +42,10 @@ static void place_open(struct place *p, const struct subject *subject)
     rc = p->ops->init(p->state, subject->config, conformance_host(), &err);
     conformance_at(NULL);
     NEEDS(rc == 0, "init returned %d: %s", rc, err.text);
+    p->classes = MOIRAI_STACK_EXTRA;
+    if (p->ops->classes > MOIRAI_STACK_EXTRA
+        && class_size(p, MOIRAI_STACK_EXTRA) > 0)
+        p->classes = MOIRAI_STACK_EXTRA + 1;
 }
 
 static void place_close(struct place *p)
@@ -65,11 +75,6 @@ static void put(struct place *p, const struct moirai_stack *stack)
     conformance_at("put");
     p->ops->put(p->state, stack);
     conformance_at(NULL);
-}
-
-static size_t class_size(struct place *p, uint32_t stack_class)
-{
-    return p->ops->class_size(p->state, (enum moirai_stack_class)stack_class);
 }
 
 /* Does a write to this address end the process by SIGSEGV? */
@@ -172,8 +177,8 @@ PROMISE(stack_is_usable_to_the_last_byte,
     for (uint32_t i = 0; i < 40; i++) {
         size_t n;
 
-        stacks[i] = get(&p, i % MOIRAI_STACK_CLASSES);
-        check_shape(&stacks[i], i % MOIRAI_STACK_CLASSES);
+        stacks[i] = get(&p, i % p.classes);
+        check_shape(&stacks[i], i % p.classes);
         for (uint32_t k = 0; k < i; k++)
             check_apart(&stacks[i], &stacks[k]);
         n = stacks[i].size < DEEP ? stacks[i].size : DEEP;
@@ -197,7 +202,7 @@ PROMISE(stack_has_its_class_size,
     struct place p;
 
     place_open(&p, subject);
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++) {
+    for (uint32_t c = 0; c < p.classes; c++) {
         size_t size = class_size(&p, c);
         struct moirai_stack stack = get(&p, c);
 
@@ -232,7 +237,7 @@ PROMISE(stack_guard_faults,
     struct place p;
 
     place_open(&p, subject);
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++) {
+    for (uint32_t c = 0; c < p.classes; c++) {
         struct moirai_stack a = get(&p, c);
         struct moirai_stack b = get(&p, c);
 
@@ -292,8 +297,8 @@ PROMISE(stack_is_reused,
 
     place_open(&p, subject);
     for (uint32_t i = 0; i < rounds; i++) {
-        struct moirai_stack a = get(&p, i % MOIRAI_STACK_CLASSES);
-        struct moirai_stack b = get(&p, i % MOIRAI_STACK_CLASSES);
+        struct moirai_stack a = get(&p, i % p.classes);
+        struct moirai_stack b = get(&p, i % p.classes);
 
         b.base[0] = a.base[a.size - 1] = 1;
         if (i == 10)
@@ -469,7 +474,7 @@ static void open_and_close(const struct subject *subject)
 
     place_open(&p, subject);
     for (uint32_t i = 0; i < 8; i++)
-        stacks[i] = get(&p, i % MOIRAI_STACK_CLASSES);
+        stacks[i] = get(&p, i % p.classes);
     for (uint32_t i = 0; i < 8; i++)
         put(&p, &stacks[i]);
     place_close(&p);
@@ -494,16 +499,16 @@ PROMISE(stack_fini_unmaps,
     bool paged = true;
 
     place_open(&p, subject);
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++) {
+    for (uint32_t c = 0; c < p.classes; c++) {
         stacks[c] = get(&p, c);
         paged = paged && is_on_page(&stacks[c]);
         HOLDS(!paged || resident(stacks[c].base, stacks[c].size) >= 0,
               "a stack of class %u is not mapped", (unsigned)c);
     }
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES; c++)
+    for (uint32_t c = 0; c < p.classes; c++)
         put(&p, &stacks[c]);
     place_close(&p);
-    for (uint32_t c = 0; c < MOIRAI_STACK_CLASSES && paged; c++)
+    for (uint32_t c = 0; c < p.classes && paged; c++)
         HOLDS(resident(stacks[c].base, stacks[c].size) < 0,
               "a stack of class %u is still mapped", (unsigned)c);
     if (!paged)
@@ -531,7 +536,7 @@ static void *use(void *arg)
         int n = 1 + (round * 7 + (int)user->tag) % HELD;
 
         for (int i = 0; i < n; i++) {
-            held[i] = get(user->place, (uint32_t)i % MOIRAI_STACK_CLASSES);
+            held[i] = get(user->place, (uint32_t)i % user->place->classes);
             memcpy(held[i].base, &user->tag, sizeof user->tag);
             memcpy(held[i].base + held[i].size - sizeof user->tag, &user->tag,
                    sizeof user->tag);
