@@ -46,13 +46,23 @@ static int wait_a_little(int64_t deadline_ns)
     return moirai_sleep_until(until < deadline_ns ? until : deadline_ns);
 }
 
+/* A call is good for one request: a new one each time. */
+static int connect_once(int fd, const struct mo_address *to,
+                        int64_t deadline_ns)
+{
+    struct mo_io_call call = MO_IO_CALL(MOIRAI_IO_CONNECT, fd);
+    socklen_t size = to->size;
+
+    call.request.address = (struct sockaddr *)&to->at;
+    call.request.address_size = &size;
+    return (int)mo_io_run(&call, deadline_ns);
+}
+
 static int connect_to(const struct race *race, uint32_t index,
                       int64_t deadline_ns)
 {
     const struct mo_address *to = &race->to->list[index];
-    socklen_t size = to->size;
     int fd = mo_socket_open(to, SOCK_STREAM, race->attr);
-    struct mo_io_call call = MO_IO_CALL(MOIRAI_IO_CONNECT, fd);
     bool done = false;
     int rc = 0;
 
@@ -60,10 +70,8 @@ static int connect_to(const struct race *race, uint32_t index,
         return fd;
     if (race->from != NULL)
         rc = mo_socket_bind(fd, race->from, race->attr);
-    call.request.address = (struct sockaddr *)&to->at;
-    call.request.address_size = &size;
     while (rc == 0 && !done) {
-        rc = (int)mo_io_run(&call, deadline_ns);
+        rc = connect_once(fd, to, deadline_ns);
         done = rc != -EAGAIN || deadline_ns == MOIRAI_NOW;
         if (!done)                  /* a local queue is full: nobody tells */
             rc = wait_a_little(deadline_ns);

@@ -30,6 +30,8 @@ int moirai_open(const char *path, int flags, unsigned mode)
     return (int)fd;
 }
 
+/* Disks do not keep anybody waiting for as long as a cancellation would be in
+ * time: a ring, as the pool, gets nothing of who is cancelled before. */
 static int64_t transfer(int fd, uint32_t operation, struct iovec part,
                         int64_t offset)
 {
@@ -37,6 +39,8 @@ static int64_t transfer(int fd, uint32_t operation, struct iovec part,
 
     if (offset < 0)
         return -EINVAL;
+    if (moirai_cancelled())
+        return -ECANCELED;
     call.request.parts = &part;
     call.request.count = 1;
     call.request.offset = offset;

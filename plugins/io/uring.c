@@ -39,7 +39,8 @@
  * kernel and cancelled is REQUEST_CANCELLED. mark[1] is its ring's number. */
 enum {
     URING_DIRECT = REQUEST_CANCELLED + 1,   /* in the kernel */
-    URING_POLLED                    /* a poll for it is; it is done here */
+    URING_POLLED,                   /* a poll for it is; it is done here */
+    URING_UNPOLLED                  /* that, and is cancelled */
 };
 
 enum { URING_RUNS, URING_WAITS, URING_WOKEN };
@@ -231,6 +232,10 @@ static bool uring_judge(struct uring_state *s, struct moirai_io_request *r,
     bool polled = r->mark[0] == URING_POLLED;
 
     *result = came;
+    if (r->mark[0] == URING_UNPOLLED) {     /* whatever the poll says */
+        *result = -ECANCELED;
+        return true;
+    }
     if (cancelled) {
         if (came == -EINTR || came == -EAGAIN)
             *result = -ECANCELED;
@@ -392,7 +397,8 @@ static void uring_drop(struct uring_state *s, struct requests *list,
         requests_end(list, r, -ECANCELED, ended);
     if (r->mark[0] != URING_DIRECT && r->mark[0] != URING_POLLED)
         return;
-    r->mark[0] = REQUEST_CANCELLED;
+    r->mark[0] = r->mark[0] == URING_POLLED ? URING_UNPOLLED
+                                            : REQUEST_CANCELLED;
     requests_lock(&ring->lock);
     sqe = uring_entry(ring, NULL);
     if (sqe != NULL)
