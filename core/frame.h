@@ -13,6 +13,8 @@ struct mo_forks {
     MO_ATOMIC(uint64_t) tail;       /* era, index; see frame.c */
     MO_ATOMIC(uint32_t) end;        /* slots below it may be public */
     MO_ATOMIC(uint32_t) wanted;     /* asked for; fork_limit is NULL */
+    MO_ATOMIC(uint32_t) brief;      /* a hint: who offers a part is done with
+                                     * its own before another has come */
     MO_ATOMIC(uintptr_t) before;    /* 0, as is the one behind all slots */
     MO_ATOMIC(uintptr_t) slots[MO_FORK_SLOTS + 1];
 };

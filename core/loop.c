@@ -41,6 +41,8 @@
 #define FINEST 128                  /* parts of a worker's share, unless the
                                      * schedule says how long a piece is */
 #define AT_ONCE 32                  /* parts of it where nobody else comes */
+#define BRIEF_NS 150                /* a line goes to another core and back */
+#define PROBE 16                    /* one part in so many is timed */
 #define ROUND 64                    /* indices: whole vectors, whole lines */
 #define SMALL 64                    /* bytes of most results */
 #define LARGE 1024                  /* of any */
@@ -208,6 +210,23 @@ static bool belongs_above(const struct mo_loop *loop, size_t at)
     return !loop->alone && at <= loop->begin + own;
 }
 
+/* Every so often, how long the caller takes for its own part. If that is less
+ * than another worker needs to come, who takes the rest only keeps it waiting:
+ * so those who look for it are told. A hint, about the next loops: they may be
+ * of another kind, and then are taken a little later. */
+static int run_probed(struct mo_loop *loop, struct part *own)
+{
+    const struct moirai_runtime *rt = mo_self()->runtime;
+    int64_t start = mo_runtime_now(rt);
+    int rc = run(loop, own, true);
+    uint32_t brief = mo_runtime_now(rt) - start < BRIEF_NS;
+    struct mo_forks *forks = mo_self()->forks;  /* the body may have waited */
+
+    if (mo_load_relaxed(&forks->brief) != brief)
+        mo_store_relaxed(&forks->brief, brief);
+    return rc;
+}
+
 static inline struct part lower(const struct part *part, size_t half)
 {
     return (struct part){ part->at, half, part->into, part->done };
@@ -244,7 +263,10 @@ static inline int share(struct mo_loop *loop, struct part *part, void *other,
     offer.part = above ? lower(part, half) : upper(part, half, other);
     if (!loop->alone)
         moirai_fork(&offer.frame, run_piece, &offer);
-    rc = run(loop, &own, fresh);
+    if (fresh && !loop->alone && mo_self()->probes++ % PROBE == 0)
+        rc = run_probed(loop, &own);
+    else
+        rc = run(loop, &own, fresh);
     if (loop->alone || moirai_unfork(&offer.frame)) {
         part->done += above ? part->end - half : half - part->at;
         part->at = offer.part.at;

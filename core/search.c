@@ -61,6 +61,7 @@
 #define FUTILE_MOST 6
 #define FORKED 4                    /* times options.spin, at most, more */
 #define AGAIN 32                    /* pauses: half a microsecond or two */
+#define HOLD 16                     /* pauses: half of that */
 
 void mo_run_timers(struct mo_worker *w, struct mo_worker *place)
 {
@@ -233,13 +234,24 @@ static int64_t how_long(const struct mo_worker *w, int64_t now)
     return spin + (busy < FORKED * spin ? busy : FORKED * spin);
 }
 
+/* Who offers a part of something brief has it back in a moment. */
+static void hold_back(const struct mo_worker *victim)
+{
+    uint32_t pauses = mo_load_relaxed(&victim->forks->brief) != 0 ? HOLD : 0;
+
+    for (; pauses != 0; pauses--)
+        mo_relax(0);
+}
+
 /* Loops follow one another closely: who has done its part of one looks for the
  * next at nothing else for a moment, and disturbs nobody by asking. */
 static struct moirai_task *look_again(struct mo_worker *w)
 {
     for (int i = 0; w->robbed != NULL && i < AGAIN; i++) {
-        struct moirai_frame *frame = mo_frame_take(w, w->robbed);
+        struct moirai_frame *frame;
 
+        hold_back(w->robbed);
+        frame = mo_frame_take(w, w->robbed);
         if (frame != NULL) {
             if (w->near != NULL)
                 mo_near_count(w, w->robbed);

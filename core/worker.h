@@ -250,6 +250,7 @@ struct mo_worker {
     int64_t forked_ns;              /* when it last found something, if that
                                      * was a fork; 0: it was none */
     struct mo_worker *robbed;       /* whose fork it took last, or NULL */
+    uint32_t probes;                /* parts of loops; see loop.c */
     bool searching;                 /* counted in idle.searchers */
     bool inbox_first;               /* may it be looked into before the rest */
     bool attends;                   /* to those who wait: see attend.c */
