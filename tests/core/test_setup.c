@@ -299,10 +299,10 @@ TEST(setup, options_of_an_overridden_plugin_are_not_meant_for_the_new_one)
     mo_setup_close(s);
     CHECK_EQ(open_text(text, wrong, &s), -EINVAL);
     CHECK_STR(err.text, "api: scheduler.batch: unknown key; known here: "
-                        "plugin, spin, idle, victims, seed, strategy, "
-                        "depth, steps, choices, bound, record, inject_memory, "
-                        "inject_wakes, inject_timers, inject_cancels, "
-                        "inject_limit, inject_delay");
+                        "plugin, spin, idle, victims, hybrid, hybrid_file, "
+                        "seed, strategy, depth, steps, choices, bound, record, "
+                        "inject_memory, inject_wakes, inject_timers, "
+                        "inject_cancels, inject_limit, inject_delay");
     setenv("MOIRAI_SCHEDULER__PLUGIN", "sim", 1);
     setenv("MOIRAI_SCHEDULER__SEED", "7", 1);
     CHECK_EQ(open_text(text, NULL, &s), 0);
