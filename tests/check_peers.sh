@@ -34,6 +34,7 @@ metrics() {
     case $1 in
     wake) echo p50_ns p99_ns ;;
     tail) echo p50_ns p999_ns ;;
+    mixed-net-*) echo compute_ns wait_ns p50_ns p99_ns answer_ns ;;
     mixed-*) echo compute_ns wait_ns p50_ns p99_ns ;;
     parked) echo create_ns bytes wake_ns ;;
     sleepers) echo create_ns bytes fire_ns ;;

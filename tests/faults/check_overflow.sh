@@ -159,7 +159,7 @@ ok ended
 
 under "slab: who waits below its stack is named" $slab \
     MOIRAI_STACKS__SIZE=128KiB MOIRAI_WORKERS=1 -- creep small
-ok named "$task needs more than its stack of 131008 bytes"
+ok named "$task needs more than its stack of 128 KiB"
 
 cat >"$work/small.yaml" <<'END'
 version: 1

@@ -43,15 +43,15 @@ ends 0 "$moirai" explain -s scheduler.plugin=prio &&
     spoke 'scheduler: prio 1.0, built in Because -s asks for "prio". Tasks have ranks, by their priority or deadline'
 is $? "ranks are told"
 ends 0 "$moirai" explain -s scheduler.plugin=fifo -s scheduler.hybrid=on &&
-    said 'hybrid is of no effect with it.' &&
+    spoke 'hybrid is of no effect with it.' &&
     ends 0 "$moirai" explain -s runtime.workers=1 -s scheduler.hybrid=auto &&
-    said 'hybrid: auto is of no effect with one worker' &&
+    spoke 'hybrid: auto is of no effect with one worker' &&
     ends 0 "$moirai" explain -s runtime.workers=2 -s scheduler.hybrid=auto &&
-    said 'which begins once a worker was kept for more than 1 ms.'
+    spoke 'which begins once a worker was kept for more than 1 ms.'
 is $? "so is what becomes of tasks that wait beside tasks that compute"
 echo "hybrid: the attendant was called" >effect
 ends 0 "$moirai" explain -s scheduler.hybrid=on -s scheduler.hybrid_file=effect &&
-    said 'thread of their own, which is there from the start. The last run says: hybrid: the attendant was called'
+    spoke 'thread of their own, which is there from the start. The last run says: hybrid: the attendant was called'
 is $? "and what came of that in the last run"
 ends 0 "$moirai" explain -s scheduler.plugin="$dir/mods/sched_steal.so" &&
     spoke "scheduler: steal 1.0, $dir/mods/sched_steal.so Because -s asks for" &&
