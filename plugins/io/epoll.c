@@ -9,7 +9,8 @@
  * of epoll, and moves on its generation, which is part of what epoll reports:
  * late reports are dropped. It waits for threads that are in a system call on
  * it. While it closes one, the number is kept occupied, so that nobody who is
- * late can put a closed descriptor into the table.
+ * late can put a closed descriptor into the table; by one that is good for
+ * nothing (O_PATH), so that who is late finds it as bad as a closed one.
  *
  * Locks: one per descriptor, spinning, around a few instructions; or one
  * system call that does not wait. wake is a word per ring and, if the ring is
@@ -36,6 +37,7 @@ struct epoll_ring {
 struct epoll_state {
     const struct moirai_host *host;
     int epoll, event;
+    int nothing;                    /* takes the place of what is closed */
     atomic_bool coarse;             /* the kernel waits in milliseconds only */
     atomic_uint_least32_t waiting;  /* rings in their wait */
     struct table table;
@@ -240,7 +242,7 @@ static int epoll_close(int fd)
 static int epoll_replace(struct epoll_state *s, struct epoll_slot *slot, int fd)
 {
     requests_unlock(&slot->lock);
-    dup3(s->event, fd, O_CLOEXEC);
+    dup3(s->nothing, fd, O_CLOEXEC);
     requests_lock(&slot->lock);
     epoll_reset(slot);
     return epoll_close(fd);
@@ -287,17 +289,30 @@ static void epoll_fini(void *state)
 {
     struct epoll_state *s = state;
 
+    close(s->nothing);
     close(s->event);
     close(s->epoll);
     table_fini(&s->table);
+}
+
+/* Makes what wakes it, and what stands in for closed descriptors. */
+static int epoll_make_rest(struct epoll_state *s)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET,
+                                 .data.u64 = UINT64_MAX };
+
+    s->nothing = -1;
+    s->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->event >= 0
+        && epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->event, &event) == 0)
+        s->nothing = open("/", O_PATH | O_CLOEXEC);
+    return s->nothing >= 0 ? 0 : -errno;
 }
 
 static int epoll_init(void *state, const void *config,
                       const struct moirai_io_env *env,
                       struct moirai_error *err)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLET,
-                                 .data.u64 = UINT64_MAX };
     struct epoll_state *s = state;
     int rc;
 
@@ -308,12 +323,11 @@ static int epoll_init(void *state, const void *config,
     if (s->epoll < 0)
         return moirai_error_set(err, -errno, "I/O backend epoll: cannot create "
                                 "an epoll instance: %s", strerror(errno));
-    s->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->event >= 0
-        && epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->event, &event) == 0)
+    rc = epoll_make_rest(s);
+    if (rc == 0)
         return 0;
-    rc = moirai_error_set(err, -errno, "I/O backend epoll: cannot create what "
-                          "wakes it: %s", strerror(errno));
+    moirai_error_set(err, rc, "I/O backend epoll: cannot create what wakes it: "
+                     "%s", strerror(-rc));
     if (s->event >= 0)
         close(s->event);
     close(s->epoll);

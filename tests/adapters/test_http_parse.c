@@ -263,8 +263,8 @@ TEST(http_parse, reads_answers)
 TEST(http_parse, refuses_answers_that_are_unclear)
 {
     static const char *const bad[] = {
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked"
-        "\r\n\r\n",
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n"),
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
