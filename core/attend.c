@@ -149,19 +149,6 @@ void mo_attend_ready(struct moirai_runtime *rt, struct moirai_task *task)
 
 /* --- what it sees --------------------------------------------------------- */
 
-static int64_t first_deadline(const struct moirai_runtime *rt)
-{
-    int64_t first = MOIRAI_NEVER;
-
-    for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++) {
-        int64_t here = mo_load(&rt->workers[i]->timers.earliest);
-
-        if (here < first)
-            first = here;
-    }
-    return first;
-}
-
 /* What the worker computes, if that has not changed in between. */
 static void note_busy(struct mo_attend *a, const struct mo_worker *w)
 {
@@ -291,7 +278,7 @@ static int64_t until_when(struct mo_worker *w, int64_t now)
     struct moirai_runtime *rt = w->runtime;
     struct mo_attend *a = rt->attend;
     int64_t until = now + a->gap;
-    int64_t first = first_deadline(rt);
+    int64_t first = mo_idle_first_deadline(rt);
 
     if (mo_load_relaxed(&a->pressed) == 0)
         first = first < MOIRAI_NEVER - GRACE_NS ? first + GRACE_NS : first;
@@ -451,7 +438,8 @@ void mo_attend_call(struct moirai_runtime *rt)
     struct mo_attend *a = rt->attend;
 
     if (mo_load_relaxed(&a->called) != 0
-        || (first_deadline(rt) == MOIRAI_NEVER && !mo_attend_is_due(rt))
+        || (mo_idle_first_deadline(rt) == MOIRAI_NEVER
+            && !mo_attend_is_due(rt))
         || mo_swap(&a->called, 1) != 0)
         return;
     if (start(rt) != 0)

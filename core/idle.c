@@ -225,8 +225,7 @@ void mo_idle_found(struct mo_worker *w)
         wake_one(w->runtime, ANYWHERE);
 }
 
-/* The first deadline of any place. */
-static int64_t first_deadline(const struct moirai_runtime *rt)
+int64_t mo_idle_first_deadline(const struct moirai_runtime *rt)
 {
     int64_t first = MOIRAI_NEVER;
 
@@ -249,7 +248,7 @@ static int64_t watch_timers(struct mo_worker *w)
         return MOIRAI_NEVER;
     mo_store(&rt->idle.keeper_until, MOIRAI_NEVER);
     mo_fence();                     /* pairs with that in mo_idle_deadline */
-    until = first_deadline(rt);
+    until = mo_idle_first_deadline(rt);
     mo_store(&rt->idle.keeper_until, until);
     return until;
 }
@@ -261,13 +260,13 @@ static void see_to_timers(struct mo_worker *w)
     struct moirai_runtime *rt = w->runtime;
     int64_t now;
 
-    if (first_deadline(rt) == MOIRAI_NEVER)
+    if (mo_idle_first_deadline(rt) == MOIRAI_NEVER)
         return;
     mo_idle_search(w);
     now = mo_runtime_now(rt);
     for (uint32_t i = 0; i < mo_load_relaxed(&rt->worker_count); i++)
         mo_count(&w->count.timers_fired, mo_timers_run(rt->workers[i], now));
-    mo_idle_deadline(rt, first_deadline(rt));
+    mo_idle_deadline(rt, mo_idle_first_deadline(rt));
 }
 
 /* Announces the sleep; from here on somebody may wake this worker. */

@@ -23,6 +23,9 @@ void mo_idle_notify_one(struct mo_worker *w);
 /* A timer was armed that is now the first of its place. */
 void mo_idle_deadline(struct moirai_runtime *rt, int64_t deadline_ns);
 
+/* The first deadline of any place. Any thread. */
+int64_t mo_idle_first_deadline(const struct moirai_runtime *rt);
+
 /* The worker found nothing: may it look harder (spin), or should it sleep?
  * True: it is counted as a searcher until mo_idle_found or mo_idle_sleep. */
 bool mo_idle_search(struct mo_worker *w);

@@ -183,9 +183,11 @@ int moirai_http_ask_begin(struct moirai_http *http, const char *method,
 
 /* --- both ----------------------------------------------------------------- */
 
-/* The status that was last sent or came, 0: none; and what was wrong with what
- * came, NULL: nothing. */
+/* The status that was last sent or came; 0: none. Own task; does not wait. */
 unsigned moirai_http_status(const struct moirai_http *http);
+
+/* What was wrong with what came, as a text that is constant; NULL: nothing. Own
+ * task; does not wait. */
 const char *moirai_http_fault(const struct moirai_http *http);
 
 /* Sends what is left, hears a peer out that has not been (else it might never

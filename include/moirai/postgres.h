@@ -39,12 +39,14 @@ int moirai_pg_connect(const char *conninfo, int64_t deadline_ns,
 void moirai_pg_close(struct pg_conn *conn);
 
 /* Runs SQL (one statement or several) as PQexec would: *result, the caller's,
- * is the last, and says whether it failed. With parameters ($1, ...): texts,
- * NULL for null, as PQexecParams. 0; -EPIPE: the connection is lost; -EBUSY:
- * there are results to come of before; -ENOMEM, -ETIMEDOUT, -ECANCELED. Can
- * wait. */
+ * is the last, and says whether it failed. 0; -EPIPE: the connection is lost;
+ * -EBUSY: there are results to come of before; -ENOMEM, -ETIMEDOUT, -ECANCELED.
+ * Can wait. */
 int moirai_pg_exec(struct pg_conn *conn, const char *sql, int64_t deadline_ns,
                    struct pg_result **result);
+
+/* The same with n parameters ($1, ...), as PQexecParams: texts (borrowed), NULL
+ * for null; one statement only. Can wait. */
 int moirai_pg_exec_params(struct pg_conn *conn, const char *sql, int n,
                           const char *const *values, int64_t deadline_ns,
                           struct pg_result **result);
@@ -64,14 +66,18 @@ int moirai_pg_notify(struct pg_conn *conn, int64_t deadline_ns,
  * blocking pool. */
 int moirai_pg_cancel(struct pg_conn *conn);
 
-/* After a COPY FROM: sends bytes of rows (lent until it returns); ends it
- * (`error` NULL: well). After a COPY TO: *row, to be freed with PQfreemem, and
- * how long it is; 0: that was all. What became of it is the next result. 0 or
- * the length, or as above; -EINVAL: there is no COPY going on. Can wait. */
+/* After a COPY FROM: sends bytes of rows (lent until it returns). 0, or as
+ * above; -EINVAL: there is no COPY going on. Can wait. */
 int moirai_pg_copy_in(struct pg_conn *conn, const void *rows, size_t size,
                       int64_t deadline_ns);
+
+/* Ends that: well, or with `error` (borrowed), which makes the server drop what
+ * it was sent. What became of it is the next result. As above. Can wait. */
 int moirai_pg_copy_end(struct pg_conn *conn, const char *error,
                        int64_t deadline_ns);
+
+/* After a COPY TO: *row is the next, to be freed with PQfreemem. Its length; 0:
+ * that was all; or as above. Can wait. */
 int moirai_pg_copy_out(struct pg_conn *conn, int64_t deadline_ns,
                        char **row);
 

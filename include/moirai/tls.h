@@ -94,10 +94,14 @@ int moirai_tls_close(struct moirai_tls *tls, int64_t deadline_ns);
  * Nobody uses it any more. Does not wait. */
 void moirai_tls_free(struct moirai_tls *tls);
 
-/* The protocol agreed on by ALPN, "" if none; "TLSv1.3"; the subject of the
- * peer's certificate, "" if it showed none. The connection's. */
+/* The protocol agreed on by ALPN, "" if none. The connection's. */
 const char *moirai_tls_protocol(const struct moirai_tls *tls);
+
+/* The version in force: "TLSv1.3". The connection's. */
 const char *moirai_tls_version(const struct moirai_tls *tls);
+
+/* The subject of the peer's certificate, "" if it showed none. The
+ * connection's. */
 const char *moirai_tls_peer(const struct moirai_tls *tls);
 
 #ifdef __cplusplus

@@ -20,4 +20,17 @@ static inline int listen_here(char *where)
     return fd;
 }
 
+/* A connection both ends of which are ours. */
+static inline void connected(int ends[2])
+{
+    char where[MOIRAI_ADDRESS_SIZE];
+    int fd = listen_here(where);
+
+    ends[0] = moirai_connect(where, NULL, MOIRAI_NEVER);
+    CHECK(ends[0] >= 0);
+    ends[1] = moirai_accept(fd, MOIRAI_NEVER);
+    CHECK(ends[1] >= 0);
+    CHECK_EQ(moirai_close(fd), 0);
+}
+
 #endif

@@ -355,19 +355,6 @@ TEST(net, listens_on_every_address)
 
 /* --- peers ---------------------------------------------------------------- */
 
-/* A connection both ends of which are ours. */
-static void connected(int ends[2])
-{
-    char where[MOIRAI_ADDRESS_SIZE];
-    int fd = listen_here(where);
-
-    ends[0] = moirai_connect(where, NULL, MOIRAI_NEVER);
-    CHECK(ends[0] >= 0);
-    ends[1] = moirai_accept(fd, MOIRAI_NEVER);
-    CHECK(ends[1] >= 0);
-    CHECK_EQ(moirai_close(fd), 0);
-}
-
 static int reset(void *arg)
 {
     static const struct linger at_once = { 1, 0 };

@@ -27,18 +27,6 @@ static unsigned descriptors(void)
     return n;
 }
 
-static void connected(int ends[2])
-{
-    char where[MOIRAI_ADDRESS_SIZE];
-    int fd = listen_here(where);
-
-    ends[0] = moirai_connect(where, NULL, MOIRAI_NEVER);
-    CHECK(ends[0] >= 0);
-    ends[1] = moirai_accept(fd, MOIRAI_NEVER);
-    CHECK(ends[1] >= 0);
-    CHECK_EQ(moirai_close(fd), 0);
-}
-
 static void reset(int fd)
 {
     static const struct linger at_once = { 1, 0 };
